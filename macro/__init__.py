@@ -1,0 +1,1 @@
+"""PrivateImage: a CloudFormation macro for containers that pull from a private registry."""

@@ -1,0 +1,368 @@
+"""Grants -> edits: into the roles of the template, or policies and roles beside what they serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from macro import limits
+from macro.conditions import Conditions
+from macro.containers import Place
+from macro.grants import Created, Grant, Holds, Permission, Policy, document, merged
+from macro.intrinsics import arn_attribute, canonical, literal, parse, ref, references, spelled
+from macro.names import Names, label, shortened, within
+from macro.order import Order
+from macro.role import Inside, Outside
+from macro.stack import Stack
+from macro.template import NO_VALUE, Edit, Json, Loop, Path, Problem, Resource, get
+
+ROLE_SUFFIX = "PrivateImageRole"
+POLICY_SUFFIX = "PrivateImagePolicy"
+POLICY_NAME = "PrivateImage"
+WAITS_KEY = "PrivateImagePolicies"
+
+
+_MANAGED_POLICIES = "arn:${AWS::Partition}:iam::aws:policy/"
+
+
+@dataclass(frozen=True, slots=True)
+class Vacancy:
+    """Where a resource names no role but needs one: at `path`, where `when` holds.
+
+    `absent`: the key is not there, rather than `AWS::NoValue`.
+    """
+
+    owner: Resource
+    place: Place
+    path: Path
+    when: Holds
+    absent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A policy that a resource must come after; `condition` names the policy's, if it has one."""
+
+    policy: str
+    when: Holds
+    condition: str | None
+
+
+def attach(
+    grants: Iterable[Grant], vacancies: Iterable[Vacancy], stack: Stack
+) -> tuple[list[Edit], list[Problem]]:
+    """The edits that put every grant in its place, and what stands in the way of some."""
+    attachment = _Attachment(sorted(grants, key=_grant_order), stack)
+    attachment.fill_roles()
+    attachment.create_roles(list(vacancies))
+    attachment.stand_apart()
+    attachment.wait()
+    edits = [*attachment.edits, *attachment.conditions.edits()]
+    return edits, [*attachment.problems, *limits.check_resources(stack, attachment.added)]
+
+
+def _grant_order(grant: Grant) -> tuple[str, str, list[tuple[str, bool]]]:
+    return str(grant.path), canonical(grant.permission.values), sorted(grant.when)
+
+
+class _Attachment:
+    """The edits as they come about, with the names, conditions and order they must keep to."""
+
+    def __init__(self, grants: list[Grant], stack: Stack) -> None:
+        self.edits: list[Edit] = []
+        self.problems: list[Problem] = []
+        self.added: list[tuple[Loop, ...]] = []
+        self.stack = stack
+        self.names = Names(stack)
+        self.conditions = Conditions(stack, self.names)
+        growing = {grant.served.path for grant in grants}
+        growing |= {grant.role.resource.path for grant in grants if isinstance(grant.role, Inside)}
+        self.order = Order(stack, growing)
+        self.inside: list[Grant] = []
+        self.created: list[Grant] = []
+        self.apart: list[Grant] = []
+        for grant in grants:
+            if isinstance(grant.role, Created):
+                self.created.append(grant)
+            elif isinstance(grant.role, Inside) and self._can_carry(grant.role.resource, grant):
+                self.inside.append(grant)
+            else:
+                self.apart.append(grant)
+        self.waits: dict[Path, tuple[Resource, list[Wait]]] = {}
+
+    def _can_carry(self, role: Resource, grant: Grant) -> bool:
+        """Whether the grant can stand in the role's own `Policies` without closing a circle."""
+        properties = role.body.get("Properties", {})
+        return (
+            grant.scope == role.loops
+            and isinstance(properties, dict)
+            and (
+                properties.get("Policies") in (None, NO_VALUE)
+                or isinstance(properties["Policies"], list)
+            )
+            and self.order.add(role.path, self._needed(grant.permission, grant.served))
+        )
+
+    def _needed(self, permission: Permission, served: Resource) -> list[Resource]:
+        """The resources of the template that a permission refers to."""
+        names = dict.fromkeys(references(permission.values))
+        found = (self.stack.resource(name, served) for name in names)
+        return [resource for resource in found if resource]
+
+    def fill_roles(self) -> None:
+        """Puts policies into the roles that can carry them."""
+        policies: dict[Path, tuple[Resource, list[Policy]]] = {}
+        for policy in merged(self.inside):
+            assert isinstance(policy.role, Inside)
+            role = policy.role.resource
+            policies.setdefault(role.path, (role, []))[1].append(policy)
+        for role, of_role in policies.values():
+            items = self._items(of_role, role.when, self._names_on(role))
+            own = get(role.body, "Properties", "Policies")
+            path = (*role.path, "Properties")
+            if "Properties" not in role.body:
+                self.edits.append(Edit("add", path, {"Policies": items}))
+            elif isinstance(own, list):
+                self.edits += [Edit("add", (*path, "Policies", "-"), item) for item in items]
+            else:
+                properties = role.body["Properties"]
+                there = isinstance(properties, dict) and "Policies" in properties
+                self.edits.append(Edit("replace" if there else "add", (*path, "Policies"), items))
+            self.problems += limits.check_policies(own, of_role, (*role.path, "Properties"))
+
+    def _items(self, policies: list[Policy], when: Holds, taken: set[str]) -> list[Json]:
+        """The policies as items of a role's `Policies`; the role is there where `when` holds."""
+        items = []
+        for policy in policies:
+            missing = policy.when - when
+            name = f"{POLICY_NAME}-{label(missing)}" if missing else POLICY_NAME
+            name = free = shortened(name, limits.POLICY_NAME_LENGTH - 3)
+            number = 1
+            while free in taken:
+                number += 1
+                free = f"{name}{number}"
+            taken.add(free)
+            item: Json = {
+                "PolicyName": spelled(free),
+                "PolicyDocument": document(policy.permissions),
+            }
+            for condition, value in sorted(missing, reverse=True):
+                branches: list[Json] = [item, NO_VALUE] if value else [NO_VALUE, item]
+                item = {"Fn::If": [condition, *branches]}
+            items.append(item)
+        return items
+
+    def _names_on(self, role: Resource) -> set[str]:
+        """The names of the policies that a role may have: its own, and any that resources add."""
+        own = get(role.body, "Properties", "Policies")
+        others = [
+            get(resource.body, "Properties", "PolicyName")
+            for resource in self.stack.resources
+            if resource.type in ("AWS::IAM::Policy", "AWS::IAM::RolePolicy")
+        ]
+        todo: list[Json] = [own]
+        while todo:
+            node = todo.pop()
+            if isinstance(node, list):
+                todo += node
+            elif isinstance(node, dict):
+                others.append(node.get("PolicyName"))
+                todo.append(node.get("Fn::If"))
+        texts = (self.stack.known(parse(name)).text for name in others if name is not None)
+        return {name for name in map(literal, texts) if name}
+
+    def create_roles(self, vacancies: list[Vacancy]) -> None:
+        """Makes a role for each resource that names none, with the policies it needs."""
+        policies: dict[Path, list[Policy]] = {}
+        for policy in merged(self.created):
+            policies.setdefault(policy.served[0].path, []).append(policy)
+        by_owner: dict[Path, list[Vacancy]] = {}
+        for vacancy in sorted(vacancies, key=lambda vacancy: str(vacancy.path)):
+            by_owner.setdefault(vacancy.owner.path, []).append(vacancy)
+        for path, alike in sorted(by_owner.items(), key=lambda item: str(item[0])):
+            owner, place = alike[0].owner, alike[0].place
+            assert place.managed_policy
+            needed = [
+                resource
+                for policy in policies[path]
+                for permission in policy.permissions
+                for resource in self._needed(permission, owner)
+            ]
+            if not self.order.add(path, needed):
+                self.problems.append(_circle(owner, policies[path][0].paths[0]))
+            logical_id = self._logical_id(owner, owner.loops, ROLE_SUFFIX, alike[0].path)
+            when = alike[0].when.intersection(*(vacancy.when for vacancy in alike))
+            items = self._items(policies[path], when, set())
+            self._add(
+                logical_id,
+                owner,
+                owner.loops,
+                "AWS::IAM::Role",
+                self.conditions.name(when, owner.loops),
+                {
+                    "AssumeRolePolicyDocument": _trust(place.service),
+                    "ManagedPolicyArns": [{"Fn::Sub": _MANAGED_POLICIES + place.managed_policy}],
+                    "Policies": items,
+                },
+            )
+            for vacancy in alike:
+                op: Literal["add", "replace"] = "add" if vacancy.absent else "replace"
+                self.edits.append(Edit(op, vacancy.path, arn_attribute(logical_id)))
+            self.problems += limits.check_policies(None, policies[path], alike[0].path)
+
+    def stand_apart(self) -> None:
+        """Makes a policy of its own for what no role of the template can carry."""
+        for policy in merged(self.apart):
+            first = policy.served[0]
+            logical_id = self._logical_id(first, policy.scope, POLICY_SUFFIX, policy.paths[0])
+            condition = self.conditions.name(policy.when, policy.scope)
+            name: Json
+            if isinstance(policy.role, Outside):
+                name = policy.role.name
+            else:
+                assert isinstance(policy.role, Inside)
+                name = ref(policy.role.resource.logical_id)
+            self._add(
+                logical_id,
+                first,
+                policy.scope,
+                "AWS::IAM::Policy",
+                condition,
+                {
+                    "PolicyName": _name_of_its_own(logical_id),
+                    "PolicyDocument": document(policy.permissions),
+                    "Roles": [name],
+                },
+            )
+            for served, path in zip(policy.served, policy.paths, strict=True):
+                needed = [r for p in policy.permissions for r in self._needed(p, served)]
+                roles = (self.stack.resource(n, served) for n in references(name))
+                if not self.order.add(served.path, [*needed, *filter(None, roles)]):
+                    self.problems.append(_circle(served, path))
+                waits = self.waits.setdefault(served.path, (served, []))[1]
+                waits.append(Wait(logical_id, policy.when, condition))
+
+    def _logical_id(
+        self, served: Resource, scope: tuple[Loop, ...], suffix: str, path: Path
+    ) -> str:
+        logical_id = self.names.take(within(served.logical_id, scope) + suffix)
+        if "&{" in logical_id:
+            self.problems.append(
+                Problem(
+                    "PI406",
+                    path,
+                    f"What {served.logical_id} needs cannot be referred to: CloudFormation replaces"
+                    " &{} in logical ids only.",
+                    "Write ${} in the logical id, or name a role outside of the loop.",
+                )
+            )
+        if len(logical_id) > limits.LOGICAL_ID_LENGTH:
+            self.problems.append(limits.too_long(logical_id, path))
+        return logical_id
+
+    def _add(
+        self,
+        logical_id: str,
+        served: Resource,
+        scope: tuple[Loop, ...],
+        kind: str,
+        condition: str | None,
+        properties: dict[str, Json],
+    ) -> None:
+        """Adds a resource behind the one that it serves, where both stand in the same scope."""
+        body: dict[str, Json] = {"Type": kind}
+        if condition:
+            body["Condition"] = condition
+        body["Properties"] = properties
+        section = scope[-1].body if scope else ("Resources",)
+        after = served.logical_id if served.loops == scope else None
+        self.edits.append(Edit("add", (*section, logical_id), body, after=after))
+        self.added.append(scope)
+
+    def wait(self) -> None:
+        """Lets each resource come after the policies that stand apart for it."""
+        for _, (served, waits) in sorted(self.waits.items(), key=lambda item: str(item[0])):
+            own = served.body.get("DependsOn")
+            takes_text = own is None or isinstance(own, (str, list))
+            direct = [
+                wait.policy
+                for wait in waits
+                if takes_text and wait.when <= served.when and "${" not in wait.policy
+            ]
+            self.edits += _depend(served, sorted(direct))
+            rest = sorted((w.policy, w.condition) for w in waits if w.policy not in direct)
+            self.edits += _refer(served, rest)
+
+
+def _depend(served: Resource, policies: list[str]) -> Iterator[Edit]:
+    """`DependsOn`: right for policies that are there whenever the resource is, outside of loops."""
+    if not policies:
+        return
+    path = (*served.path, "DependsOn")
+    own = served.body.get("DependsOn")
+    listed: list[Json] = [*policies]
+    if isinstance(own, list):
+        yield from (Edit("add", (*path, "-"), policy) for policy in listed)
+    elif isinstance(own, str):
+        yield Edit("replace", path, [own, *listed])
+    else:
+        value = listed[0] if len(listed) == 1 else listed
+        there = "DependsOn" in served.body
+        yield Edit("replace" if there else "add", path, value, after=_head(served))
+
+
+def _refer(served: Resource, policies: list[tuple[str, str | None]]) -> Iterator[Edit]:
+    """References in `Metadata`, which CloudFormation counts as dependencies, conditions and all."""
+    if not policies:
+        return
+    items: list[Json] = [
+        {"Fn::If": [condition, ref(policy), NO_VALUE]} if condition else ref(policy)
+        for policy, condition in policies
+    ]
+    path = (*served.path, "Metadata")
+    own = served.body.get("Metadata")
+    if not isinstance(own, dict):
+        there = "Metadata" in served.body
+        value: Json = {WAITS_KEY: items}
+        yield Edit("replace" if there else "add", path, value, after=_head(served))
+    elif isinstance(own.get(WAITS_KEY), list):
+        yield from (Edit("add", (*path, WAITS_KEY, "-"), item) for item in items)
+    else:
+        there = WAITS_KEY in own
+        yield Edit("replace" if there else "add", (*path, WAITS_KEY), items)
+
+
+def _head(served: Resource) -> str:
+    """The key behind which a resource's attributes read best."""
+    return "Condition" if "Condition" in served.body else "Type"
+
+
+def _name_of_its_own(logical_id: str) -> Json:
+    """A policy's name that no other stack gives: the uuid in the stack's id is unique."""
+    most = limits.POLICY_NAME_LENGTH - limits.UUID_LENGTH - len(POLICY_NAME) - 2
+    uuid: Json = {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}
+    return {"Fn::Join": ["-", [POLICY_NAME, spelled(shortened(logical_id, most)), uuid]]}
+
+
+def _trust(service: str) -> Json:
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": f"{service}.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+
+
+def _circle(served: Resource, path: Path) -> Problem:
+    return Problem(
+        "PI405",
+        path,
+        f"{served.logical_id} must come after its grant, but the secret, the key or the role"
+        " depends on it.",
+        "Take that dependency away, or grant access elsewhere and write Grant: false.",
+    )

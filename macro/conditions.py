@@ -1,0 +1,71 @@
+"""Conditions for what is added: one that the template has, where it fits, or else a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from macro.grants import Holds
+from macro.intrinsics import canonical, mentions
+from macro.names import Names, expression, label, shortened
+from macro.stack import Stack
+from macro.template import Edit, Json, Loop, get, intrinsic
+
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+LOGICAL_ID_LENGTH = 255
+
+
+class Conditions:
+    """Finds or makes the named condition for a conjunction of conditions."""
+
+    def __init__(self, stack: Stack, names: Names) -> None:
+        self._template = stack.template
+        self._names = names
+        section = get(stack.template, "Conditions")
+        self._section = section if isinstance(section, dict) else None
+        self._by_expression: dict[str, str] = {}
+        for name, expressed in sorted((self._section or {}).items()):
+            self._by_expression.setdefault(_normal(expressed), name)
+        self._added: dict[str, Json] = {}
+
+    def name(self, when: Holds, scope: tuple[Loop, ...]) -> str | None:
+        """The name of the condition that holds just when `when` does; None where that is always."""
+        if not when:
+            return None
+        match list(when):
+            case [(name, True)]:
+                return name
+        expressed = expression(when)
+        found = self._by_expression.get(_normal(expressed))
+        if found is None:
+            found = self._names.take(shortened(label(when), LOGICAL_ID_LENGTH - 3))
+            self._by_expression[_normal(expressed)] = found
+            said = mentions([name for name, _ in sorted(when)], [loop.variable for loop in scope])
+            entry: tuple[str, Json] = (found, expressed)
+            for loop in reversed([loop for loop in scope if loop.variable in said]):
+                turns = self._names.take(f"PrivateImage{loop.variable}")
+                entry = (f"Fn::ForEach::{turns}", [loop.variable, loop.collection, dict([entry])])
+            self._added[entry[0]] = entry[1]
+        return found
+
+    def edits(self) -> Iterator[Edit]:
+        """What adds the new conditions to the template."""
+        if not self._added:
+            return
+        if self._section is None:
+            sections = list(self._template) if isinstance(self._template, dict) else []
+            before = sections.index("Resources")
+            after = sections[before - 1] if before else None
+            section = dict(sorted(self._added.items()))
+            there = "Conditions" in sections
+            yield Edit("replace" if there else "add", ("Conditions",), section, after=after)
+            return
+        for name, expressed in sorted(self._added.items()):
+            yield Edit("add", ("Conditions", name), expressed)
+
+
+def _normal(expressed: Json) -> str:
+    """Equal for conditions that differ in the order of what `Fn::And` joins, if at all."""
+    match intrinsic(expressed):
+        case ("Fn::And", list(terms)):
+            return "and" + "".join(sorted(map(canonical, terms)))
+    return canonical(expressed)

@@ -1,0 +1,117 @@
+"""A block as read -> the edits that put image and credentials on its container."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from macro.containers import Place
+from macro.shorthand import NAME, Shorthand
+from macro.template import (
+    ALWAYS,
+    NO_VALUE,
+    Edit,
+    Fork,
+    Json,
+    Path,
+    graft,
+    leaves,
+)
+
+
+def container_edits(
+    short: Shorthand,
+    parameters: Fork[Json] | Json,
+    container: dict[str, Json],
+    path: Path,
+    place: Place,
+) -> Iterator[Edit]:
+    """The edits of one container. `parameters` is what the credentials take in every world;
+    `AWS::NoValue` there: the image is public, and the credentials themselves are left out."""
+    shape = place.credentials
+    if short.image_path:
+        yield Edit("move", (*path, "Image"), source=short.image_path)
+    else:
+        yield Edit("add", (*path, "Image"), _written(graft(short.image, lambda leaf: leaf.value)))
+    if parameters != NO_VALUE:
+        target = (*path, shape.key)
+        if short.secret_path:
+            yield from _replaced(short, parameters)
+            moves: list[Edit] = []
+            yield Edit(
+                "add", target, _skeleton(parameters, short.secret_path, target, place, moves)
+            )
+            # The last first: what is moved out of a list lets the items behind it slip.
+            yield from reversed(moves)
+        else:
+            yield Edit("add", target, _in_full(parameters, place))
+        for key, value in shape.siblings:
+            if key not in container:
+                yield Edit("add", (*path, key), _where_private(parameters, value))
+    if short.image_path != (*path, NAME):
+        yield Edit("remove", (*path, NAME))
+
+
+def _written(tree: Fork[Json] | Json) -> Json:
+    if isinstance(tree, Fork):
+        return {"Fn::If": [tree.condition, _written(tree.then), _written(tree.otherwise)]}
+    return tree
+
+
+def _may_be_public(tree: Fork[Json] | Json) -> bool:
+    return any(value == NO_VALUE for value, _ in leaves(tree, ALWAYS))
+
+
+def _in_full(tree: Fork[Json] | Json, place: Place) -> Json:
+    """The credentials with everything in them."""
+    if isinstance(tree, Fork) and _may_be_public(tree):
+        return {
+            "Fn::If": [tree.condition, _in_full(tree.then, place), _in_full(tree.otherwise, place)]
+        }
+    if tree == NO_VALUE:
+        return NO_VALUE
+    return {place.credentials.parameter: _written(tree), **dict(place.credentials.constants)}
+
+
+def _skeleton(
+    tree: Fork[Json] | Json, source: Path, target: Path, place: Place, moves: list[Edit]
+) -> Json:
+    """The credentials without the secrets; `moves` gets what brings them from `source` below."""
+    if isinstance(tree, Fork) and _may_be_public(tree):
+        sides = ((1, tree.then), (2, tree.otherwise))
+        return {
+            "Fn::If": [
+                tree.condition,
+                *(
+                    _skeleton(side, (*source, "Fn::If", i), (*target, "Fn::If", i), place, moves)
+                    for i, side in sides
+                ),
+            ]
+        }
+    if tree == NO_VALUE:
+        return NO_VALUE
+    moves.append(Edit("move", (*target, place.credentials.parameter), source=source))
+    return dict(place.credentials.constants)
+
+
+def _replaced(short: Shorthand, parameters: Fork[Json] | Json) -> Iterator[Edit]:
+    """What puts the credentials parameter in the place of a secret that it differs from."""
+    pulls = [pull.secret for pull, _ in leaves(short.pull, ALWAYS)]
+    values = [value for value, _ in leaves(parameters, ALWAYS)]
+    for secret, value in zip(pulls, values, strict=True):
+        if secret.value != value:
+            yield Edit("replace", secret.path, value)
+
+
+def _where_private(tree: Fork[Json] | Json, value: Json) -> Json:
+    """The value in every world that has credentials."""
+    if not _may_be_public(tree):
+        return value
+    if isinstance(tree, Fork):
+        return {
+            "Fn::If": [
+                tree.condition,
+                _where_private(tree.then, value),
+                _where_private(tree.otherwise, value),
+            ]
+        }
+    return NO_VALUE

@@ -1,0 +1,347 @@
+"""A template and what is known of its stack -> the edits that expand it, or the problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from macro.arn import Mistake
+from macro.attach import Vacancy, attach
+from macro.containers import PLACES, Place
+from macro.credentials import container_edits
+from macro.grants import Created, Grant, Permission, key_permission, secret_permissions
+from macro.image import read_registries
+from macro.intrinsics import canonical
+from macro.misplaced import misplaced
+from macro.role import Inside, Outside, read_role
+from macro.secret import read_keys, read_secret
+from macro.shorthand import NAME, Pull, read_shorthand
+from macro.stack import Context, Stack
+from macro.template import (
+    ALWAYS,
+    NO_VALUE,
+    Edit,
+    Fork,
+    Json,
+    Path,
+    Problem,
+    Resource,
+    When,
+    both,
+    branches,
+    get,
+    walk,
+)
+
+__all__ = ["Context", "Expansion", "expand"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """What an expansion comes to: `edits` to make, or `problems` that stand in the way.
+
+    `notes` are worth a look and stop nothing. `grants` are what the edits grant, unmerged.
+    """
+
+    edits: tuple[Edit, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
+    grants: tuple[Grant, ...] = ()
+
+
+_PLACES_BY_TYPE: dict[str, list[Place]] = {}
+for _place in PLACES:
+    _PLACES_BY_TYPE.setdefault(_place.resource_type, []).append(_place)
+
+
+def expand(template: Json, context: Context | None = None) -> Expansion:
+    """What the shorthand in a template comes to. The template is left as it is.
+
+    `template` is a fragment as CloudFormation hands it to a macro: JSON, intrinsics unevaluated.
+    Raises nothing for what an author may write: whatever is wrong is among the problems.
+    """
+    if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
+        message = "This is no template: it has no Resources."
+        mend = "Write a mapping with Resources, as CloudFormation expects."
+        return Expansion(problems=(Problem("PI004", (), message, mend),))
+    run = _Run(Stack(template, context or Context()))
+    run.read()
+    attached, in_the_way = attach(run.grants, run.vacancies, run.stack)
+    problems = tuple(dict.fromkeys([*run.problems, *in_the_way]))
+    notes = tuple(dict.fromkeys([*run.notes, *_note_on_transform(template, run.found)]))
+    if problems:
+        return Expansion(problems=problems, notes=notes)
+    edits = (*run.edits, *attached, *_leave(template))
+    return Expansion(edits, (), notes, tuple(run.grants))
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """What a container needs its role to be allowed, in the worlds where `when` holds.
+
+    `permission` None: nothing, but a role there must be.
+    """
+
+    path: Path
+    when: When
+    permission: Permission | None
+
+
+class _Run:
+    """One expansion under way: what has been found so far."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.registries, self.problems = read_registries(stack.template)
+        self.notes: list[Problem] = []
+        self.edits: list[Edit] = []
+        self.grants: list[Grant] = []
+        self.vacancies: list[Vacancy] = []
+        self.found: list[Path] = []
+
+    def read(self) -> None:
+        """Reads every place of the table, then looks for shorthand that stands elsewhere."""
+        for resource in self.stack.resources:
+            for place in _PLACES_BY_TYPE.get(resource.type, ()):
+                path = (*resource.path, "Properties")
+                properties = resource.body.get("Properties")
+                for at, owner, when in walk(properties, place.owner, path, resource.when):
+                    if isinstance(owner, dict):
+                        self._read_owner(owner, at, when, place, resource)
+        self.problems += misplaced(self.stack, self.found)
+
+    def _read_owner(
+        self, owner: dict[str, Json], path: Path, when: When, place: Place, resource: Resource
+    ) -> None:
+        """Reads the containers that share one execution role, then the role."""
+        needs: list[_Need] = []
+        for at, container, holds in walk(owner, place.container, path, when):
+            if isinstance(container, dict):
+                if NAME in container:
+                    self.found.append(at)
+                    needs += self._read_container(container, at, holds, place, resource)
+                else:
+                    self.problems += _misspelt(container, at)
+        if needs:
+            self._read_role(owner, path, when, place, resource, needs)
+
+    def _read_container(
+        self, container: dict[str, Json], path: Path, when: When, place: Place, resource: Resource
+    ) -> list[_Need]:
+        """Turns the shorthand of one container into edits; what its role needs is returned."""
+        self.problems += _beside(container, path, place)
+        at = (*path, NAME)
+        short = read_shorthand(
+            container[NAME], at, self.registries, self.stack, resource, self.problems
+        )
+        if short is None:
+            return []
+        needs: list[_Need] = []
+        parameters = self._parameters(short.pull, when, place, resource, at, needs)
+        self.edits += container_edits(short, parameters, container, path, place)
+        return needs
+
+    def _parameters(
+        self,
+        pull: Fork[Pull] | Pull,
+        when: When,
+        place: Place,
+        resource: Resource,
+        path: Path,
+        needs: list[_Need],
+    ) -> Fork[Json] | Json:
+        """The credentials parameter in every world; `AWS::NoValue` where the image is public."""
+        if isinstance(pull, Fork):
+            then, otherwise = (
+                self._parameters(
+                    side, both(when, pull.condition, value), place, resource, path, needs
+                )
+                for side, value in ((pull.then, True), (pull.otherwise, False))
+            )
+            return Fork(pull.condition, then, otherwise)
+        if pull.secret.value == NO_VALUE:
+            return NO_VALUE
+        try:
+            secret = read_secret(pull.secret.value, place.credentials, self.stack, resource)
+        except Mistake as mistake:
+            self.problems.append(mistake.at(pull.secret.path))
+            return NO_VALUE
+        if not pull.grant:
+            needs.append(_Need(path, when, None))
+            return secret.parameter
+        self._note_defaults(secret.defaults, pull.secret.path)
+        needs += [_Need(path, when, permission) for permission in secret_permissions(secret)]
+        key, key_path, reader = pull.key.value, pull.key.path, resource
+        if key is None and secret.declaration:
+            reader = secret.declaration
+            key = get(reader.body, "Properties", "KmsKeyId")
+            key_path = (*reader.path, "Properties", "KmsKeyId")
+        for at, holds, found in read_keys(key, key_path, when, secret, self.stack, reader):
+            if isinstance(found, Mistake):
+                self.problems.append(found.at(at))
+                continue
+            self._note_defaults(found.defaults, at)
+            needs.append(_Need(path, holds, key_permission(found, secret)))
+        return secret.parameter
+
+    def _read_role(
+        self,
+        owner: dict[str, Json],
+        path: Path,
+        when: When,
+        place: Place,
+        resource: Resource,
+        needs: list[_Need],
+    ) -> None:
+        """Finds the role in every world where a container needs one."""
+        key = place.execution_role
+        for at, role, holds in branches(owner.get(key), (*path, key), when):
+            wanted = [
+                (need, together)
+                for need in needs
+                if (together := _together(need.when, holds)) is not None
+            ]
+            if not wanted or holds is None:
+                continue
+            if role in (None, NO_VALUE):
+                absent = key not in owner
+                self._read_vacancy(Vacancy(resource, place, at, holds, absent), wanted)
+                continue
+            granted = [(need, together) for need, together in wanted if need.permission]
+            try:
+                found = read_role(role, self.stack, resource)
+                for need, together in granted:
+                    self._grant(found, need, together, resource)
+            except Mistake as mistake:
+                if granted:
+                    self.problems.append(mistake.at(at))
+                continue
+            if granted and not isinstance(found, Inside):
+                self._note_defaults(found.defaults, at)
+            if granted and place.task_role in owner:
+                self._note_on_task_role(owner, path, place, role)
+
+    def _grant(
+        self,
+        role: Inside | Outside,
+        need: _Need,
+        when: frozenset[tuple[str, bool]],
+        resource: Resource,
+    ) -> None:
+        assert need.permission
+        if isinstance(role, Inside):
+            there = _together(when, role.resource.when)
+            if there is None:
+                raise Mistake(
+                    "PI404",
+                    f"The role {role.resource.logical_id} does not exist where the container does:"
+                    " its Condition says otherwise.",
+                    "Name another role for this case with Fn::If.",
+                )
+            when = there
+        self.grants.append(Grant(role, when, need.permission, resource, need.path))
+
+    def _read_vacancy(
+        self, vacancy: Vacancy, wanted: list[tuple[_Need, frozenset[tuple[str, bool]]]]
+    ) -> None:
+        """Lets a role be made where there is none, if one can be."""
+        place, path = vacancy.place, wanted[0][0].path
+        granted = [(need, when) for need, when in wanted if need.permission]
+        if place.managed_policy is None or not granted:
+            why = (
+                "Grant: false says that it can read the secret" if not granted else "it is required"
+            )
+            self.problems.append(
+                Problem(
+                    "PI403",
+                    path,
+                    f"There is no {place.execution_role} to pull the image, and {why}.",
+                    f"Name a role in {place.execution_role}.",
+                )
+            )
+            return
+        self.vacancies.append(vacancy)
+        for need, when in granted:
+            assert need.permission
+            role = Created(vacancy.owner)
+            self.grants.append(Grant(role, when, need.permission, vacancy.owner, need.path))
+
+    def _note_defaults(self, parameters: tuple[str, ...], path: Path) -> None:
+        for name in parameters:
+            message = f"This is expanded for the form that the default of parameter {name} has."
+            mend = f"Where another form is deployed, give its value with -p {name}=..."
+            self.notes.append(Problem("PI903", path, message, mend))
+
+    def _note_on_task_role(
+        self, owner: dict[str, Json], path: Path, place: Place, role: Json
+    ) -> None:
+        assert place.task_role
+        for at, task_role, _ in branches(owner[place.task_role], (*path, place.task_role), ALWAYS):
+            if canonical(task_role) == canonical(role):
+                message = "The execution role is the task role too: the application's code can read"
+                message += " the registry's credentials."
+                mend = f"Give {place.task_role} a role of its own."
+                self.notes.append(Problem("PI901", at, message, mend))
+
+
+def _together(one: When, other: When) -> frozenset[tuple[str, bool]] | None:
+    """Both conjunctions at once; None where they contradict each other."""
+    if one is None or other is None:
+        return None
+    together = one | other
+    return together if len({name for name, _ in together}) == len(together) else None
+
+
+def _beside(container: dict[str, Json], path: Path, place: Place) -> Iterator[Problem]:
+    """The problems of keys that the shorthand would write over."""
+    shape = place.credentials
+    taken = [key for key in ("Image", shape.key) if key in container]
+    taken += [key for key, value in shape.siblings if container.get(key, value) != value]
+    for key in taken:
+        yield Problem(
+            "PI104",
+            (*path, key),
+            f"{key} stands beside PrivateImage, which writes it.",
+            f"Leave out {key}, or write both by hand without PrivateImage.",
+            on_key=True,
+        )
+
+
+def _misspelt(container: dict[str, Json], path: Path) -> Iterator[Problem]:
+    for key in container:
+        if key.lower().rstrip("s") == NAME.lower():
+            message = f"A container has no key {key}."
+            yield Problem("PI101", (*path, key), message, f"Did you mean {NAME}?", on_key=True)
+
+
+def _is_macro(transform: Json) -> bool:
+    return NAME in (transform, get(transform, "Name"))
+
+
+def _leave(template: dict[str, Json]) -> Iterator[Edit]:
+    """Takes what is the macro's own out of the template: its name, and the registry table."""
+    transform = template.get("Transform")
+    if _is_macro(transform):
+        yield Edit("remove", ("Transform",))
+    elif isinstance(transform, list):
+        ours = [index for index, item in enumerate(transform) if _is_macro(item)]
+        if ours and len(ours) == len(transform):
+            yield Edit("remove", ("Transform",))
+        else:
+            yield from (Edit("remove", ("Transform", index)) for index in reversed(ours))
+    metadata = template.get("Metadata")
+    if isinstance(metadata, dict) and NAME in metadata:
+        path: Path = ("Metadata",) if len(metadata) == 1 else ("Metadata", NAME)
+        yield Edit("remove", path)
+
+
+def _note_on_transform(template: dict[str, Json], found: list[Path]) -> Iterator[Problem]:
+    transform = template.get("Transform")
+    named = transform if isinstance(transform, list) else [transform]
+    if found and not any(map(_is_macro, named)):
+        message = (
+            "The template has no Transform: PrivateImage, so CloudFormation would not call the"
+        )
+        message += " macro."
+        mend = "Add it, unless you deploy what this command writes."
+        yield Problem("PI902", (), message, mend)

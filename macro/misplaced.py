@@ -1,0 +1,82 @@
+"""Shorthand that stands where no container is: found, and the nearest right place named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from macro.containers import PLACES
+from macro.shorthand import KEYS, NAME
+from macro.stack import Stack
+from macro.template import Json, Path, Problem, Resource
+
+# Maps whose keys are the author's own, so that PrivateImage is a name there like any other.
+_FREE_KEYS = frozenset(
+    "DockerLabels DriverOpts Environment Labels Metadata Options Parameters Tags Variables".split()
+)
+_FREE_TYPES = ("Custom::", "AWS::CloudFormation::CustomResource", "AWS::CloudFormation::Macro")
+
+
+def misplaced(stack: Stack, found: list[Path]) -> Iterator[Problem]:
+    """The problems of all shorthand but that on the containers at the paths in `found`."""
+    if NAME in stack.template:
+        mend = "Write it on a container; the registry table is Metadata.PrivateImage."
+        yield _problem((NAME,), mend)
+    if _count(stack.template["Resources"]) == len(found):
+        return
+    known = set(found)
+    for resource in stack.resources:
+        if not resource.type.startswith(_FREE_TYPES):
+            for path in _holders(resource):
+                if path not in known:
+                    yield _problem((*path, NAME), f"Write it on {_nearest(resource.type)}.")
+
+
+def _count(section: Json) -> int:
+    """How many mappings below have a key like the shorthand's; this is all that most templates
+    cost, so it keeps no paths."""
+    count = 0
+    todo: list[Json] = [section]
+    while todo:
+        node = todo.pop()
+        if type(node) is dict:
+            count += NAME in node
+            todo += [value for value in node.values() if type(value) in (dict, list)]
+        elif type(node) is list:
+            todo += [value for value in node if type(value) in (dict, list)]
+    return count
+
+
+def _holders(resource: Resource) -> Iterator[Path]:
+    """The paths of all mappings in a resource that have the shorthand's key and mean it."""
+    todo: list[tuple[Json, Path, bool]] = [(resource.body, resource.path, False)]
+    while todo:
+        node, path, free = todo.pop()
+        if isinstance(node, dict):
+            if NAME in node and (not free or _is_block(node[NAME])):
+                yield path
+            todo += [(value, (*path, key), key in _FREE_KEYS) for key, value in node.items()]
+        elif isinstance(node, list):
+            variables = path[-1] == "Fn::Sub"
+            todo += [(item, (*path, index), variables) for index, item in enumerate(node)]
+
+
+def _is_block(value: Json) -> bool:
+    return isinstance(value, dict) and not value.keys().isdisjoint(KEYS)
+
+
+def _nearest(kind: str) -> str:
+    """The places of this type, of its service, or else of the type that most people mean."""
+    service = kind.rpartition("::")[0]
+    rows = [row for row in PLACES if row.resource_type == kind]
+    rows = rows or [row for row in PLACES if row.resource_type.startswith(f"{service}::")]
+    first = (rows or PLACES)[0].resource_type
+    places = [
+        ".".join([*row.owner, *row.container]).replace(".*", "[]")
+        for row in rows or PLACES
+        if row.resource_type == first
+    ]
+    return f"{' or '.join(places)} of an {first}"
+
+
+def _problem(path: Path, mend: str) -> Problem:
+    return Problem("PI105", path, "PrivateImage has no effect here.", mend, on_key=True)

@@ -1,0 +1,202 @@
+"""A template and what is known of its stack: parameters, resources, their dependencies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from macro.intrinsics import Hole, Text, join, parse, references
+from macro.template import Json, Path, Resource, get, resources
+
+PSEUDO_PARAMETERS = frozenset(
+    f"AWS::{name}"
+    for name in (
+        "AccountId NotificationARNs NoValue Partition Region StackId StackName URLSuffix".split()
+    )
+)
+
+# https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html
+_PARTITIONS = {
+    "cn": "aws-cn",
+    "us-gov": "aws-us-gov",
+    "us-iso": "aws-iso",
+    "us-isob": "aws-iso-b",
+    "eu-isoe": "aws-iso-e",
+    "us-isof": "aws-iso-f",
+    "eusc-de": "aws-eusc",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known of the deployment; whatever is left out is not known.
+
+    `parameters` holds values by parameter name, `region` a Region's code, `account` twelve digits.
+    """
+
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    region: str | None = None
+    account: str | None = None
+
+    @property
+    def partition(self) -> str | None:
+        """The partition of the Region, as ARNs write it."""
+        if self.region is None:
+            return None
+        return _PARTITIONS.get("-".join(self.region.split("-")[:-2]), "aws")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A text with the values of parameters filled in where they are known.
+
+    `defaults` names the parameters whose value is the template's default: another may be deployed.
+    """
+
+    text: Text
+    defaults: tuple[str, ...]
+
+
+class Stack:
+    """Looks up what a template says; it is built once an expansion and changes nothing."""
+
+    def __init__(self, template: dict[str, Json], context: Context) -> None:
+        self.template = template
+        self.context = context
+        self.resources = list(resources(template))
+        self._by_id: dict[str, list[Resource]] = {}
+        for resource in self.resources:
+            self._by_id.setdefault(resource.logical_id, []).append(resource)
+        self._looped = [
+            (id_pattern(resource.logical_id), resource)
+            for resource in self.resources
+            if resource.loops and "{" in resource.logical_id
+        ]
+        self._by_property: dict[tuple[str, str], dict[Text, list[Resource]]] = {}
+        self._dependencies: dict[Path, tuple[Resource, ...]] = {}
+
+    def parameter(self, name: str) -> tuple[str, bool] | None:
+        """The parameter's value where it is known, and whether that is the template's default.
+
+        The value of a parameter of an SSM type is the name of a parameter in SSM, so what `Ref`
+        gives is not known.
+        """
+        declared = get(self.template, "Parameters", name)
+        kind = get(declared, "Type")
+        if not isinstance(declared, dict) or (
+            isinstance(kind, str) and kind.startswith("AWS::SSM::Parameter::Value<")
+        ):
+            return None
+        given = self.context.parameters.get(name)
+        value = declared.get("Default") if given is None else given
+        return (value, given is None) if isinstance(value, str) and value else None
+
+    def known(self, text: Text) -> Known:
+        """The text with the parameters' values in it."""
+        parts: list[str | Hole] = []
+        defaults: list[str] = []
+        for part in text:
+            if isinstance(part, Hole):
+                match part.value:
+                    case {"Ref": str(name)} if found := self.parameter(name):
+                        part, is_default = found
+                        defaults += [name] if is_default else []
+            parts.append(part)
+        return Known(join(*parts), tuple(defaults))
+
+    def resource(self, logical_id: str, user: Resource) -> Resource | None:
+        """The resource that the logical id names where `user` writes it.
+
+        A resource made by another loop is given as that loop makes it for this logical id: as if it
+        stood beside `user`, with the loop's variables filled in.
+        """
+        visible = [
+            resource
+            for resource in self._by_id.get(logical_id, ())
+            if resource.loops == user.loops[: len(resource.loops)]
+        ]
+        if visible:
+            return max(visible, key=lambda resource: len(resource.loops))
+        for pattern, resource in self._looped:
+            if (found := pattern.fullmatch(logical_id)) and _runs_over(resource, found.groupdict()):
+                return Resource(
+                    resource.path,
+                    logical_id,
+                    resource.type,
+                    {key: _fill(value, found.groupdict()) for key, value in resource.body.items()},
+                    user.loops,
+                    unrolled=True,
+                )
+        return None
+
+    def with_property(self, kind: str, name: str, value: Text, user: Resource) -> Resource | None:
+        """The resource of this type whose property has this very text, in reach of `user`."""
+        index = self._by_property.get((kind, name))
+        if index is None:
+            index = self._by_property[kind, name] = {}
+            for resource in self.resources:
+                if resource.type == kind:
+                    own = parse(get(resource.body, "Properties", name), resource.loop_variables)
+                    index.setdefault(own, []).append(resource)
+        for resource in index.get(value, ()):
+            if resource.loops == user.loops[: len(resource.loops)]:
+                return resource
+        return None
+
+    def dependencies(self, resource: Resource) -> tuple[Resource, ...]:
+        """The resources that CloudFormation creates before this one, as its template says."""
+        found = self._dependencies.get(resource.path)
+        if found is None:
+            depends_on = resource.body.get("DependsOn")
+            names = [*references(resource.body)]
+            names += [depends_on] if isinstance(depends_on, str) else []
+            names += (
+                [x for x in depends_on if isinstance(x, str)]
+                if isinstance(depends_on, list)
+                else []
+            )
+            there = (self.resource(name, resource) for name in dict.fromkeys(names))
+            found = tuple(other for other in there if other and other.path != resource.path)
+            self._dependencies[resource.path] = found
+        return found
+
+
+def id_pattern(logical_id: str) -> re.Pattern[str]:
+    """Matches what a logical id with loop variables becomes; the variables are its groups."""
+    seen: set[str] = set()
+    pattern = ""
+    for index, piece in enumerate(re.split(r"[$&]\{(\w+)\}", logical_id)):
+        if index % 2 == 0:
+            pattern += re.escape(piece)
+        else:
+            pattern += f"(?P={piece})" if piece in seen else f"(?P<{piece}>.+?)"
+            seen.add(piece)
+    return re.compile(pattern)
+
+
+def _runs_over(resource: Resource, values: Mapping[str, str]) -> bool:
+    """Whether the resource's loops, as far as they are spelled out, reach these values."""
+    return all(
+        not isinstance(loop.collection, list)
+        or values.get(loop.variable, "${").startswith("${")
+        or values[loop.variable] in loop.collection
+        for loop in resource.loops
+    )
+
+
+def _fill(node: Json, values: Mapping[str, str]) -> Json:
+    """The node with a loop's variables replaced by values, or by another loop's variables."""
+    if isinstance(node, str):
+        for name, text in values.items():
+            node = node.replace(f"${{{name}}}", text)
+        return node
+    if isinstance(node, list):
+        return [_fill(item, values) for item in node]
+    if isinstance(node, dict):
+        match node:
+            case {"Ref": str(name)} if name in values:
+                text = values[name]
+                return {"Ref": text[2:-1]} if text.startswith("${") else text
+        return {key: _fill(item, values) for key, item in node.items()}
+    return node
