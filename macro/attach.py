@@ -246,7 +246,7 @@ class _Attachment:
     def _logical_id(
         self, served: Resource, scope: tuple[Loop, ...], suffix: str, path: Path
     ) -> str:
-        logical_id = self.names.take(within(served.logical_id, scope) + suffix)
+        logical_id = self.names.take(within(served.logical_id, scope) + suffix, scope)
         if "&{" in logical_id:
             self.problems.append(
                 Problem(

@@ -14,7 +14,7 @@ from macro.image import read_registries
 from macro.intrinsics import canonical
 from macro.misplaced import misplaced
 from macro.role import Inside, Outside, read_role
-from macro.secret import read_keys, read_secret
+from macro.secret import REGION, Secret, read_keys, read_secret
 from macro.shorthand import NAME, Pull, read_shorthand
 from macro.stack import Context, Stack
 from macro.template import (
@@ -134,8 +134,6 @@ class _Run:
         short = read_shorthand(
             container[NAME], at, self.registries, self.stack, resource, self.problems
         )
-        if short is None:
-            return []
         needs: list[_Need] = []
         parameters = self._parameters(short.pull, when, place, resource, at, needs)
         self.edits += container_edits(short, parameters, container, path, place)
@@ -165,7 +163,7 @@ class _Run:
             secret = read_secret(pull.secret.value, place.credentials, self.stack, resource)
         except Mistake as mistake:
             self.problems.append(mistake.at(pull.secret.path))
-            return NO_VALUE
+            secret = Secret(NO_VALUE, (NO_VALUE,), REGION)  # so that key and role are read too
         if not pull.grant:
             needs.append(_Need(path, when, None))
             return secret.parameter
@@ -248,17 +246,11 @@ class _Run:
         place, path = vacancy.place, wanted[0][0].path
         granted = [(need, when) for need, when in wanted if need.permission]
         if place.managed_policy is None or not granted:
-            why = (
-                "Grant: false says that it can read the secret" if not granted else "it is required"
-            )
-            self.problems.append(
-                Problem(
-                    "PI403",
-                    path,
-                    f"There is no {place.execution_role} to pull the image, and {why}.",
-                    f"Name a role in {place.execution_role}.",
-                )
-            )
+            key = place.execution_role
+            message = f"There is no {key} that could pull the image."
+            mend = f"Name a role in {key}"
+            mend += "." if granted else ", or leave out Grant: false to have one made."
+            self.problems.append(Problem("PI403", path, message, mend))
             return
         self.vacancies.append(vacancy)
         for need, when in granted:

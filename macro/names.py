@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from macro.grants import Holds
-from macro.stack import Stack, id_pattern
+from macro.limits import RESOURCES
+from macro.stack import Stack
 from macro.template import Json, Loop, get
 
 _VARIABLE = re.compile(r"[$&]\{(\w+)\}")
@@ -15,31 +16,36 @@ class Names:
     """The logical ids that a template has, and those given out beside them."""
 
     def __init__(self, stack: Stack) -> None:
-        sections = ("Parameters", "Conditions", "Mappings", "Resources")
-        self._taken: set[str] = {resource.logical_id for resource in stack.resources}
-        for section in sections:
+        self._taken: set[str] = set()
+        for section in ("Parameters", "Conditions", "Mappings", "Resources"):
             found = get(stack.template, section)
             self._taken |= found.keys() if isinstance(found, dict) else set()
-        self._patterns = [id_pattern(name) for name in self._taken if _VARIABLE.search(name)]
+        for resource in stack.resources:
+            self._taken |= _unrolled(resource.logical_id, resource.loops)
 
-    def take(self, name: str) -> str:
-        """The name, or the first with a number behind it that no other has, now or unrolled."""
+    def take(self, name: str, scope: tuple[Loop, ...] = ()) -> str:
+        """The name, with a number behind it where another has it, be it in one turn of a loop."""
         free, number = name, 1
-        while self._is_taken(free):
+        while not self._taken.isdisjoint(ids := _unrolled(free, scope)):
             number += 1
             free = f"{name}{number}"
-        self._taken.add(free)
-        if _VARIABLE.search(free):
-            self._patterns.append(id_pattern(free))
+        self._taken |= ids
         return free
 
-    def _is_taken(self, name: str) -> bool:
-        if name in self._taken or any(pattern.fullmatch(name) for pattern in self._patterns):
-            return True
-        if not _VARIABLE.search(name):
-            return False
-        pattern = id_pattern(name)
-        return any(pattern.fullmatch(taken) for taken in self._taken)
+
+def _unrolled(logical_id: str, loops: tuple[Loop, ...]) -> set[str]:
+    """What a logical id becomes in the turns of its loops, as far as they are spelled out."""
+    ids = {logical_id}
+    for loop in loops:
+        if isinstance(loop.collection, list) and len(ids) * len(loop.collection) <= RESOURCES:
+            ids = {
+                one.replace(f"${{{loop.variable}}}", str(item)).replace(
+                    f"&{{{loop.variable}}}", re.sub("[^A-Za-z0-9]", "", str(item))
+                )
+                for one in ids
+                for item in loop.collection
+            } or ids
+    return ids
 
 
 def within(logical_id: str, scope: tuple[Loop, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from macro.arn import Mistake
@@ -25,7 +26,6 @@ from macro.template import (
 
 NAME = "PrivateImage"
 KEYS = ("Image", "Secret", "KmsKey", "Grant")
-_BLOCK_MEND = "Write an image, or a mapping with Image and Secret."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,119 +55,121 @@ def read_shorthand(
     stack: Stack,
     user: Resource,
     problems: list[Problem],
-) -> Shorthand | None:
-    """The block at the path; None where something is wrong, which is then added to `problems`."""
-    before = len(problems)
+) -> Shorthand:
+    """The block at the path, as far as it can be read; what is wrong is added to `problems`."""
+    reader = _Reader(registries, stack, user, problems, set())
     whole = forked(value, path)
     for form, _ in leaves(whole, ALWAYS):
         problems += _problems_of_form(form)
-    if len(problems) > before:
-        return None
+    image = graft(whole, reader.image)
+    pull = graft(whole, reader.pull)
+    if all(_block(form) is None for form, _ in leaves(whole, ALWAYS)):
+        return Shorthand(image, path, pull, None)
+    if isinstance(whole, Fork):
+        return Shorthand(image, None, pull, None)
+    own_secret = get(value, "Secret") is not None
+    return Shorthand(image, (*path, "Image"), pull, (*path, "Secret") if own_secret else None)
 
-    image = graft(whole, lambda form: _member(form, "Image") if _is_block(form) else form)
-    wrong: set[Path] = set()
-    for leaf, _ in leaves(image, ALWAYS):
-        if problem := _problem_of_image(leaf, stack, user):
-            problems.append(problem)
-            wrong.add(leaf.path)
 
-    def looked_up(image: Leaf, key: Leaf | None, grant: bool) -> Pull:
-        found: Registry | None = None
-        if image.path not in wrong:
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads the forms of one block; `unusable` has the paths of images that say nothing."""
+
+    registries: list[Registry]
+    stack: Stack
+    user: Resource
+    problems: list[Problem]
+    unusable: set[Path]
+
+    def image(self, form: Leaf) -> Fork[Leaf] | Leaf:
+        """The image of a form; what is wrong with it is told."""
+        block = _block(form)
+        image = form if block is None else _member(form, block, "Image")
+        for leaf, _ in leaves(image, ALWAYS):
             try:
-                found = find_registry(image.value, registries, user)
-                if found is None:
+                if leaf.value in (None, NO_VALUE):
                     raise Mistake(
-                        "PI103",
-                        "No secret is named, and the registry table has no entry for this image.",
-                        "Write Secret beside Image, or the registry in Metadata.PrivateImage"
-                        ".Registries.",
+                        "PI102",
+                        "There is no image here.",
+                        "Write Image: and the image's name; where there is no container either,"
+                        " put Fn::If around the container.",
                     )
+                check_image(leaf.value, self.stack, self.user)
             except Mistake as mistake:
-                problems.append(mistake.at(image.path))
-        if found is None:
-            return Pull(Leaf(NO_VALUE, image.path), Leaf(None, image.path), grant)
-        return Pull(found.secret, key or found.key, grant)
+                self.problems.append(mistake.at(leaf.path))
+                self.unusable.add(leaf.path)
+        return image
 
-    def pull(form: Leaf) -> Fork[Pull] | Pull:
-        block = form.value
-        if not isinstance(block, dict) or not _is_block(form):
-            return looked_up(form, None, True)
+    def pull(self, form: Leaf) -> Fork[Pull] | Pull:
+        """What opens the image of a form: its own secret, or that of the image's registry."""
+        block = _block(form)
+        if block is None:
+            return self._look_up(form, None, True)
         grant = block.get("Grant", True) not in (False, "false")
         key = Leaf(block["KmsKey"], (*form.path, "KmsKey")) if "KmsKey" in block else None
+        if block.get("Secret", ...) in (None, NO_VALUE):
+            return _nothing(form.path, grant)
         if "Secret" not in block:
-            return graft(_member(form, "Image"), lambda image: looked_up(image, key, grant))
-        no_key = Leaf(None, form.path)
-        return graft(_member(form, "Secret"), lambda secret: Pull(secret, key or no_key, grant))
+            image = _member(form, block, "Image")
+            return graft(image, lambda leaf: self._look_up(leaf, key, grant))
+        secret = _member(form, block, "Secret")
+        return graft(secret, lambda leaf: Pull(leaf, key or Leaf(None, form.path), grant))
 
-    pulls = graft(whole, pull)
-    if len(problems) > before:
-        return None
-    if any(_is_block(form) for form, _ in leaves(whole, ALWAYS)):
-        one = not isinstance(whole, Fork)
-        own_secret = one and get(value, "Secret") is not None
-        return Shorthand(
-            image,
-            (*path, "Image") if one else None,
-            pulls,
-            (*path, "Secret") if own_secret else None,
-        )
-    return Shorthand(image, path, pulls, None)
-
-
-def _is_block(form: Leaf) -> bool:
-    return isinstance(form.value, dict) and not intrinsic(form.value)
-
-
-def _member(form: Leaf, key: str) -> Fork[Leaf] | Leaf:
-    assert isinstance(form.value, dict)
-    return forked(form.value[key], (*form.path, key))
+    def _look_up(self, image: Leaf, key: Leaf | None, grant: bool) -> Pull:
+        """What opens an image by the registry table."""
+        if image.path in self.unusable:
+            return _nothing(image.path, grant)
+        try:
+            found = find_registry(image.value, self.registries, self.user)
+            if found is None:
+                raise Mistake(
+                    "PI103",
+                    "No secret is named, and the registry table has no entry for this image.",
+                    "Write Secret beside Image, or the registry in Metadata.PrivateImage"
+                    ".Registries.",
+                )
+        except Mistake as mistake:
+            self.problems.append(mistake.at(image.path))
+            return _nothing(image.path, grant)
+        return Pull(found.secret, key or found.key, grant)
 
 
-def _problems_of_form(form: Leaf) -> list[Problem]:
-    """What is wrong with one form of the block, its values aside."""
-    if form.value == NO_VALUE:
-        message = "There is no image where PrivateImage is AWS::NoValue."
-        return [Problem("PI102", form.path, message, "Put Fn::If around the image or the secret.")]
-    if not isinstance(form.value, dict):
-        if isinstance(form.value, str):
-            return []
-        message = "PrivateImage is neither an image nor a mapping."
-        return [Problem("PI106", form.path, message, _BLOCK_MEND)]
-    if not _is_block(form):
-        return []
-    problems = [
-        unknown_key(key, KEYS, (*form.path, key), NAME) for key in form.value if key not in KEYS
-    ]
-    if form.value.get("Image") in (None, NO_VALUE):
-        message = "PrivateImage has no Image."
-        problems.append(Problem("PI102", form.path, message, "Write Image: and the image's name."))
-    if "Secret" in form.value and form.value["Secret"] in (None, NO_VALUE):
+def _nothing(path: Path, grant: bool) -> Pull:
+    """No secret and no key, where a problem has said why."""
+    return Pull(Leaf(NO_VALUE, path), Leaf(None, path), grant)
+
+
+def _block(form: Leaf) -> dict[str, Json] | None:
+    """The form as a mapping of the shorthand's keys; None where it is an image."""
+    return form.value if isinstance(form.value, dict) and not intrinsic(form.value) else None
+
+
+def _member(form: Leaf, block: dict[str, Json], key: str) -> Fork[Leaf] | Leaf:
+    return forked(block[key], (*form.path, key)) if key in block else Leaf(None, form.path)
+
+
+def _problems_of_form(form: Leaf) -> Iterator[Problem]:
+    """What is wrong with one form of the block, its image and secret aside."""
+    block = _block(form)
+    if block is None:
+        return
+    for key in block:
+        if key not in KEYS:
+            yield _unknown_key(key, (*form.path, key))
+    if "Secret" in block and block["Secret"] in (None, NO_VALUE):
         message = "Secret has no value."
-        mend = "Name the secret, or write Image alone where the image is public."
-        problems.append(Problem("PI103", (*form.path, "Secret"), message, mend))
-    if form.value.get("Grant", True) not in (True, False, "true", "false"):
+        mend = "Name the secret, or write Image alone, without PrivateImage, for a public image."
+        yield Problem("PI103", (*form.path, "Secret"), message, mend)
+    if block.get("Grant", True) not in (True, False, "true", "false"):
         message, mend = "Grant is neither true nor false.", "Write Grant: false, or leave it out."
-        problems.append(Problem("PI106", (*form.path, "Grant"), message, mend))
-    return problems
+        yield Problem("PI106", (*form.path, "Grant"), message, mend)
 
 
-def unknown_key(key: str, known: tuple[str, ...], path: Path, what: str) -> Problem:
+def _unknown_key(key: str, path: Path) -> Problem:
     """The problem of a key that does not exist, with the one that was likely meant."""
     from difflib import get_close_matches  # slow to import, and seldom needed
 
-    folded = {name.lower(): name for name in known}
+    folded = {name.lower(): name for name in KEYS}
     near = get_close_matches(key.lower(), folded, n=1, cutoff=0.5)
-    mend = f"Did you mean {folded[near[0]]}?" if near else f"It has {', '.join(known)}."
-    return Problem("PI101", path, f"{what} has no key {key}.", mend, on_key=True)
-
-
-def _problem_of_image(image: Leaf, stack: Stack, user: Resource) -> Problem | None:
-    if image.value in (None, NO_VALUE):
-        mend = "Name an image for this case too."
-        return Problem("PI102", image.path, "There is no image in this case.", mend)
-    try:
-        check_image(image.value, stack, user)
-    except Mistake as mistake:
-        return mistake.at(image.path)
-    return None
+    mend = f"Did you mean {folded[near[0]]}?" if near else f"It has {', '.join(KEYS)}."
+    return Problem("PI101", path, f"{NAME} has no key {key}.", mend, on_key=True)

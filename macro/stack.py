@@ -69,7 +69,7 @@ class Stack:
         for resource in self.resources:
             self._by_id.setdefault(resource.logical_id, []).append(resource)
         self._looped = [
-            (id_pattern(resource.logical_id), resource)
+            (_id_pattern(resource.logical_id), resource)
             for resource in self.resources
             if resource.loops and "{" in resource.logical_id
         ]
@@ -162,7 +162,7 @@ class Stack:
         return found
 
 
-def id_pattern(logical_id: str) -> re.Pattern[str]:
+def _id_pattern(logical_id: str) -> re.Pattern[str]:
     """Matches what a logical id with loop variables becomes; the variables are its groups."""
     seen: set[str] = set()
     pattern = ""
