@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from macro import limits
 from macro.conditions import Conditions
 from macro.containers import Place
 from macro.grants import Created, Grant, Holds, Permission, Policy, document, merged
-from macro.intrinsics import arn_attribute, canonical, literal, parse, ref, references, spelled
+from macro.intrinsics import arn_attribute, literal, parse, ref, references, spelled
 from macro.names import Names, label, shortened, within
 from macro.order import Order
 from macro.role import Inside, Outside
@@ -63,7 +64,7 @@ def attach(
 
 
 def _grant_order(grant: Grant) -> tuple[str, str, list[tuple[str, bool]]]:
-    return str(grant.path), canonical(grant.permission.values), sorted(grant.when)
+    return str(grant.path), grant.permission.key, sorted(grant.when)
 
 
 class _Attachment:
@@ -155,21 +156,28 @@ class _Attachment:
 
     def _names_on(self, role: Resource) -> set[str]:
         """The names of the policies that a role may have: its own, and any that resources add."""
-        own = get(role.body, "Properties", "Policies")
-        others = [
-            get(resource.body, "Properties", "PolicyName")
-            for resource in self.stack.resources
-            if resource.type in ("AWS::IAM::Policy", "AWS::IAM::RolePolicy")
-        ]
-        todo: list[Json] = [own]
+        names: list[Json] = []
+        todo: list[Json] = [get(role.body, "Properties", "Policies")]
         while todo:
             node = todo.pop()
             if isinstance(node, list):
                 todo += node
             elif isinstance(node, dict):
-                others.append(node.get("PolicyName"))
+                names.append(node.get("PolicyName"))
                 todo.append(node.get("Fn::If"))
-        texts = (self.stack.known(parse(name)).text for name in others if name is not None)
+        return self._known_names(names) | self._names_of_policies
+
+    @cached_property
+    def _names_of_policies(self) -> set[str]:
+        """The names of the policies that are resources of their own."""
+        return self._known_names(
+            get(resource.body, "Properties", "PolicyName")
+            for resource in self.stack.resources
+            if resource.type in ("AWS::IAM::Policy", "AWS::IAM::RolePolicy")
+        )
+
+    def _known_names(self, names: Iterable[Json]) -> set[str]:
+        texts = (self.stack.known(parse(name)).text for name in names if name is not None)
         return {name for name in map(literal, texts) if name}
 
     def create_roles(self, vacancies: list[Vacancy]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 from macro.intrinsics import Hole, canonical, join, mentions, parse, write
@@ -25,7 +26,7 @@ class Created:
 Grantee: TypeAlias = Inside | Outside | Created
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Permission:
     """One action on one resource of IAM's.
 
@@ -42,8 +43,10 @@ class Permission:
         """All that the permission says, to compare and to look through."""
         return [self.action, self.resource, self.via, self.alias]
 
-    def __hash__(self) -> int:
-        return hash(canonical(self.values))
+    @cached_property
+    def key(self) -> str:
+        """The same for equal permissions; sorts them."""
+        return canonical(self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,32 +110,37 @@ class Policy:
 
 def merged(grants: Iterable[Grant]) -> list[Policy]:
     """Grants merged per role, scope and conditions; sorted, whatever the order they came in."""
-    by_role: dict[tuple[str, ...], dict[Permission, list[Grant]]] = {}
+    by_role: dict[tuple[str, ...], dict[str, list[Grant]]] = {}
     for grant in grants:
         key = (_identity(grant.role), *(str(loop.path) for loop in grant.scope))
-        by_role.setdefault(key, {}).setdefault(grant.permission, []).append(grant)
+        by_role.setdefault(key, {}).setdefault(grant.permission.key, []).append(grant)
     return [policy for _, wanted in sorted(by_role.items()) for policy in _policies(wanted)]
 
 
-def _policies(wanted: dict[Permission, list[Grant]]) -> Iterator[Policy]:
+def _policies(wanted: dict[str, list[Grant]]) -> Iterator[Policy]:
     """The policies of one role in one scope: one for each conjunction of conditions."""
-    by_when: dict[Holds, dict[Permission, dict[Path, Grant]]] = {}
-    for permission, alike in wanted.items():
+    by_when: dict[Holds, dict[str, dict[Path, Grant]]] = {}
+    for key, alike in wanted.items():
         parts = Parts(simplest(grant.when for grant in alike))
         for grant in alike:
             for when in parts.of(grant.when):
-                by_when.setdefault(when, {}).setdefault(permission, {})[grant.served.path] = grant
-    for when, by_permission in sorted(by_when.items(), key=lambda item: sorted(item[0])):
-        grants = {path: one for ones in by_permission.values() for path, one in ones.items()}
+                by_when.setdefault(when, {}).setdefault(key, {})[grant.served.path] = grant
+    for when, by_key in sorted(by_when.items(), key=lambda item: _reading_order(item[0])):
+        grants = {path: one for ones in by_key.values() for path, one in ones.items()}
         ordered = [grants[path] for path in sorted(grants, key=str)]
         yield Policy(
             ordered[0].role,
             ordered[0].scope,
             when,
-            tuple(by_permission),
+            tuple(wanted[key][0].permission for key in by_key),
             tuple(grant.served for grant in ordered),
             tuple(grant.path for grant in ordered),
         )
+
+
+def _reading_order(when: Holds) -> list[tuple[str, bool]]:
+    """By the conditions' names; where one holds before where it does not."""
+    return sorted((name, not value) for name, value in when)
 
 
 def _identity(role: Grantee) -> str:
@@ -145,7 +153,7 @@ def _identity(role: Grantee) -> str:
 def document(granted: Iterable[Permission]) -> Json:
     """The policy document that allows just these; statements and resources are sorted."""
     statements: dict[str, tuple[Permission, list[Permission]]] = {}
-    for permission in sorted(granted, key=lambda one: canonical(one.values)):
+    for permission in sorted(granted, key=lambda one: one.key):
         alike = [permission.action, permission.via, permission.alias and permission.resource]
         statements.setdefault(canonical(alike), (permission, []))[1].append(permission)
     return {

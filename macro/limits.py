@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from macro.grants import Policy, document
-from macro.intrinsics import parse
+from macro.intrinsics import canonical, parse
 from macro.stack import Stack
 from macro.template import NO_VALUE, Json, Loop, Path, Problem, get, intrinsic
 
@@ -72,9 +72,12 @@ def check_policies(own: Json, added: list[Policy], path: Path) -> Iterator[Probl
     Counted is what every deployment has: intrinsics by their literal text, and of the policies
     under conditions the longest alone.
     """
+    documents = [document(policy.permissions) for policy in added]
+    if len(canonical([own, *documents])) <= INLINE_POLICIES:
+        return  # with every intrinsic as it is written, so for most roles nothing more is counted
     lengths = {True: [0], False: [0]}
-    for policy in added:
-        lengths[bool(policy.when)].append(_least_length(document(policy.permissions)))
+    for policy, written in zip(added, documents, strict=True):
+        lengths[bool(policy.when)].append(_least_length(written))
     total = sum(lengths[False]) + max(lengths[True])
     for item in own if isinstance(own, list) else []:
         total += _least_length(get(item, "PolicyDocument"))

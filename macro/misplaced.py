@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from macro.containers import PLACES
 from macro.shorthand import KEYS, NAME
@@ -35,14 +36,15 @@ def _count(section: Json) -> int:
     """How many mappings below have a key like the shorthand's; this is all that most templates
     cost, so it keeps no paths."""
     count = 0
-    todo: list[Json] = [section]
-    while todo:
-        node = todo.pop()
-        if type(node) is dict:
-            count += NAME in node
-            todo += [value for value in node.values() if type(value) in (dict, list)]
-        elif type(node) is list:
-            todo += [value for value in node if type(value) in (dict, list)]
+    level: list[Any] = [section]
+    while level:
+        count += sum([NAME in node for node in level if type(node) is dict])
+        level = [
+            value
+            for node in level
+            for value in (node.values() if type(node) is dict else node)
+            if type(value) is dict or type(value) is list
+        ]
     return count
 
 
