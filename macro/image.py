@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from macro.arn import Mistake
-from macro.intrinsics import Hole, Text, attribute, literal, parse
+from macro.intrinsics import Hole, Text, attribute, is_text, literal, parse
 from macro.stack import Stack
 from macro.template import Json, Leaf, Path, Problem, Resource, get, intrinsic
 
@@ -32,7 +32,7 @@ _DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io",
 
 def check_image(value: Json, stack: Stack, user: Resource) -> None:
     """Raises `Mistake` where an image as written (no `Fn::If`) is none, or one that ECR holds."""
-    if not isinstance(value, (str, dict)):
+    if not is_text(value):
         raise Mistake("PI202", "An image is text or an intrinsic function.", _MEND)
     text = parse(value, user.loop_variables)
     known = stack.known(text).text

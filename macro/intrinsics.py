@@ -33,6 +33,11 @@ def canonical(value: Json) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
+def is_text(value: Json) -> bool:
+    """Whether the value is a text: a literal, or an intrinsic function that may give one."""
+    return isinstance(value, str) or intrinsic(value) is not None
+
+
 def join(*parts: str | Hole) -> Text:
     """The text that the parts make up; a dynamic reference in a literal becomes a hole."""
     text: list[str | Hole] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from macro.arn import Mistake, in_another_account, read_arn, refuse_type
-from macro.intrinsics import Hole, Text, attribute, literal, parse, ref, split, write
+from macro.intrinsics import Hole, Text, attribute, is_text, literal, parse, ref, split, write
 from macro.stack import PSEUDO_PARAMETERS, Known, Stack
 from macro.template import Json, Resource
 
@@ -41,7 +41,7 @@ def read_role(value: Json, stack: Stack, user: Resource) -> Role:
 
     Raises `Mistake` where it is no role, or one that no policy of this stack can be attached to.
     """
-    if not isinstance(value, (str, dict)):
+    if not is_text(value):
         raise Mistake("PI402", "A role is text or an intrinsic function.", _MEND)
     if named := attribute(value):
         logical_id, name = named

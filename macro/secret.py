@@ -19,6 +19,7 @@ from macro.intrinsics import (
     Text,
     arn_attribute,
     attribute,
+    is_text,
     join,
     literal,
     parse,
@@ -61,7 +62,7 @@ def read_secret(value: Json, credentials: Credentials, stack: Stack, user: Resou
 
     Raises `Mistake` where it is no secret, or one that this kind of container cannot use.
     """
-    if not isinstance(value, (str, dict)):
+    if not is_text(value):
         raise Mistake("PI306", "A secret is text or an intrinsic function.", _SECRET_MEND)
     if found := _declared_secret(value, stack, user):
         return found
@@ -227,7 +228,7 @@ def read_keys(
         if leaf in (None, NO_VALUE):
             continue
         try:
-            if not isinstance(leaf, (str, dict)):
+            if not is_text(leaf):
                 raise Mistake("PI310", "A key is text or an intrinsic function.", _KEY_MEND)
             followed = _declared_alias(leaf, stack, user)
             if followed:

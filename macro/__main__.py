@@ -1,0 +1,7 @@
+"""`python -m macro`."""
+
+import sys
+
+from macro.cli import main
+
+sys.exit(main())
