@@ -258,7 +258,7 @@ class _Attachment:
         if "&{" in logical_id:
             self.problems.append(
                 Problem(
-                    "PI406",
+                    "PI405",
                     path,
                     f"What {served.logical_id} needs cannot be referred to: CloudFormation replaces"
                     " &{} in logical ids only.",
@@ -368,7 +368,7 @@ def _trust(service: str) -> Json:
 
 def _circle(served: Resource, path: Path) -> Problem:
     return Problem(
-        "PI405",
+        "PI404",
         path,
         f"{served.logical_id} must come after its grant, but the secret, the key or the role"
         " depends on it.",

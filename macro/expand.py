@@ -198,6 +198,7 @@ class _Run:
                 (need, together)
                 for need in needs
                 if (together := _together(need.when, holds)) is not None
+                and self.stack.possible(together)
             ]
             if not wanted or holds is None:
                 continue
@@ -209,7 +210,7 @@ class _Run:
             try:
                 found = read_role(role, self.stack, resource)
                 for need, together in granted:
-                    self._grant(found, need, together, resource)
+                    self._grant(found, need, together, resource, at)
             except Mistake as mistake:
                 if granted:
                     self.problems.append(mistake.at(at))
@@ -225,17 +226,18 @@ class _Run:
         need: _Need,
         when: frozenset[tuple[str, bool]],
         resource: Resource,
+        path: Path,
     ) -> None:
         assert need.permission
         if isinstance(role, Inside):
             there = _together(when, role.resource.when)
             if there is None:
-                raise Mistake(
-                    "PI404",
-                    f"The role {role.resource.logical_id} does not exist where the container does:"
-                    " its Condition says otherwise.",
-                    "Name another role for this case with Fn::If.",
-                )
+                # Where no stack has these conditions at once this is harmless, and where one has,
+                # CloudFormation refuses the reference before it creates anything.
+                message = f"The role {role.resource.logical_id} is not there when the container is."
+                mend = "Name another role for this case with Fn::If."
+                self.notes.append(Problem("PI904", path, message, mend))
+                return
             when = there
         self.grants.append(Grant(role, when, need.permission, resource, need.path))
 

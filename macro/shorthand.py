@@ -115,7 +115,7 @@ class _Reader:
         secret = _member(form, block, "Secret")
         return graft(secret, lambda leaf: Pull(leaf, key or Leaf(None, form.path), grant))
 
-    def _look_up(self, image: Leaf, key: Leaf | None, grant: bool) -> Pull:
+    def _look_up(self, image: Leaf, key: Leaf | None, grant: bool) -> Fork[Pull] | Pull:
         """What opens an image by the registry table."""
         if image.path in self.unusable:
             return _nothing(image.path, grant)
@@ -131,7 +131,8 @@ class _Reader:
         except Mistake as mistake:
             self.problems.append(mistake.at(image.path))
             return _nothing(image.path, grant)
-        return Pull(found.secret, key or found.key, grant)
+        secret = forked(found.secret.value, found.secret.path)
+        return graft(secret, lambda leaf: Pull(leaf, key or found.key, grant))
 
 
 def _nothing(path: Path, grant: bool) -> Pull:

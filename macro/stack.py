@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import product
 
-from macro.intrinsics import Hole, Text, join, parse, references
+from macro.intrinsics import Hole, Text, canonical, join, parse, references
 from macro.template import Json, Path, Resource, get, resources
 
 PSEUDO_PARAMETERS = frozenset(
@@ -74,6 +75,7 @@ class Stack:
             if resource.loops and "{" in resource.logical_id
         ]
         self._by_property: dict[tuple[str, str], dict[Text, list[Resource]]] = {}
+        self._possible: dict[frozenset[tuple[str, bool]], bool] = {}
         self._dependencies: dict[Path, tuple[Resource, ...]] = {}
 
     def parameter(self, name: str) -> tuple[str, bool] | None:
@@ -130,6 +132,23 @@ class Stack:
                 )
         return None
 
+    def possible(self, when: frozenset[tuple[str, bool]]) -> bool:
+        """Whether some stack may have these conditions at once, as `Fn::And`, `Fn::Or` and `Fn::Not`
+        tie them; what else conditions say (such as `Fn::Equals`) is taken to be free."""
+        found = self._possible.get(when, True if len(when) < 2 else None)
+        if found is None:
+            conditions = get(self.template, "Conditions")
+            section = conditions if isinstance(conditions, dict) else {}
+            terms: Json = [{"Condition": name} for name, _ in when]
+            free = sorted(_free_terms(terms, section, frozenset()))
+            found = len(free) > MOST_FREE_TERMS or any(
+                all(_holds({"Condition": name}, section, world) == value for name, value in when)
+                for truths in product((True, False), repeat=len(free))
+                for world in [dict(zip(free, truths, strict=True))]
+            )
+            self._possible[when] = found
+        return found
+
     def with_property(self, kind: str, name: str, value: Text, user: Resource) -> Resource | None:
         """The resource of this type whose property has this very text, in reach of `user`."""
         index = self._by_property.get((kind, name))
@@ -160,6 +179,40 @@ class Stack:
             found = tuple(other for other in there if other and other.path != resource.path)
             self._dependencies[resource.path] = found
         return found
+
+
+MOST_FREE_TERMS = 8  # 256 worlds; where conditions tie more together, all are taken for possible
+
+
+def _free_terms(node: Json, section: dict[str, Json], within: frozenset[str]) -> set[str]:
+    """What the truth of conditions comes down to: expressions other than `And`, `Or` and `Not`."""
+    if isinstance(node, list):
+        return set[str]().union(*(_free_terms(term, section, within) for term in node))
+    match node:
+        case {"Condition": str(name), **others} if not others:
+            if name in within or name not in section:
+                return {canonical(node)}
+            return _free_terms(section[name], section, within | {name})
+        case {"Fn::And": list(terms)} | {"Fn::Or": list(terms)} | {"Fn::Not": list(terms)}:
+            return _free_terms(terms, section, within)
+    return {canonical(node)}
+
+
+def _holds(node: Json, section: dict[str, Json], world: Mapping[str, bool]) -> bool:
+    """The truth of a condition where the free terms have these truths."""
+    known = world.get(canonical(node))
+    if known is not None:
+        return known
+    match node:
+        case {"Condition": str(name)}:
+            return _holds(section[name], section, world)
+        case {"Fn::And": list(terms)}:
+            return all(_holds(term, section, world) for term in terms)
+        case {"Fn::Or": list(terms)}:
+            return any(_holds(term, section, world) for term in terms)
+        case {"Fn::Not": list(terms)}:
+            return not any(_holds(term, section, world) for term in terms)
+    return True
 
 
 def _id_pattern(logical_id: str) -> re.Pattern[str]:

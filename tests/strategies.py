@@ -563,9 +563,9 @@ class Author:
         number = self.number()
         arn = secret_arn(f"far{number}", region=region, account=account)
         key = key_arn(f"far {number}", region=region, account=account) if self.one_in(2) else None
-        secret = self.fork(
-            scope, lambda _: always(arn, Secret(arn, key)), absent=always(NO_VALUE, None)
-        )
+        far: Piece[Secret | None] = always(arn, Secret(arn, key))
+        absent: Piece[Secret | None] = always(NO_VALUE, None)
+        secret = self.fork(scope, lambda _: far, absent=absent)
         text = {"Secret": secret.text}
         if key:
             text["KmsKey"] = key
