@@ -91,7 +91,7 @@ class Plans:
 
     def assign_comments(self) -> None:
         """Give each comment in text that goes away to the next piece that moves out of there, or
-        leave it where that text was."""
+        leave it with what comes instead. Where nothing does, a comment goes with what it is on."""
         changed: list[Branch] = []  # collections whose text stays
         todo = [(self.top, True)]
         for branch, in_text in todo:
@@ -108,7 +108,8 @@ class Plans:
             node, plan = cast(Node, branch.node), self.of(branch)
             for first, (last, added) in plan.holes.items():
                 start, end = self.region(node, first, last, bool(added))
-                plan.tails[first] = self._leftovers(node, first, last, start, end)
+                left = self._leftovers(node, first, last, start, end)
+                plan.tails[first] = left if added else []
             for number, member in plan.kept.items():
                 if not self.keeps(member):
                     start, end = self.old_value(node, number)

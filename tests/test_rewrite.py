@@ -610,11 +610,11 @@ CONDITIONS: Json = {"C": {"Fn::And": [{"Condition": "A"}, {"Fn::Not": [{"Conditi
 CHANGES: dict[str, tuple[list[Edit], list[tuple[str, str]]]] = {
     "an item of Transform goes": (
         [Edit("remove", ("Transform", 1))],
-        [("  - PrivateImage   # ours", "  # ours")],
+        [("  - PrivateImage   # ours\n", "")],
     ),
     "Transform goes": (
         [Edit("remove", ("Transform",))],
-        [("Transform:\n  - AWS::Serverless\n  - PrivateImage   # ours\n", "# ours\n")],
+        [("Transform:\n  - AWS::Serverless\n  - PrivateImage   # ours\n", "")],
     ),
     "Metadata goes": ([Edit("remove", (*B, "Metadata"))], [(B_METADATA, "")]),
     "all of Metadata goes": (
@@ -696,7 +696,7 @@ def test_edits(edits: list[Edit], changes: list[tuple[str, str]]) -> None:
 def test_the_transform_in_the_first_line_goes() -> None:
     edit = Edit("remove", ("Transform",))
     assert edited("Transform: PrivateImage\nResources: {}\n", edit) == "Resources: {}\n"
-    assert edited("Transform: P # p\r\nResources: {}", edit) == "# p\r\nResources: {}"
+    assert edited("Transform: P # p\r\nResources: {}", edit) == "Resources: {}"
     assert edited("\ufeffTransform: P\n\nResources: {}", edit) == "\ufeff\nResources: {}"
     assert edited("Resources: {}\nTransform: PrivateImage", edit) == "Resources: {}"
 
