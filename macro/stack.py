@@ -133,8 +133,11 @@ class Stack:
         return None
 
     def possible(self, when: frozenset[tuple[str, bool]]) -> bool:
-        """Whether some stack may have these conditions at once, as `Fn::And`, `Fn::Or` and `Fn::Not`
-        tie them; what else conditions say (such as `Fn::Equals`) is taken to be free."""
+        """Whether some stack may have these conditions at once.
+
+        `Fn::And`, `Fn::Or`, `Fn::Not` and `Condition` tie conditions together; what else they say,
+        such as `Fn::Equals`, is taken to be free.
+        """
         found = self._possible.get(when, True if len(when) < 2 else None)
         if found is None:
             conditions = get(self.template, "Conditions")
