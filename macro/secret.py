@@ -38,7 +38,8 @@ class Secret:
     """What a secret comes to: `parameter` names it to the service, `resources` name it to IAM.
 
     `region` is where it lives; `declaration` its resource, where it stands in the template;
-    `defaults` names the parameters whose default value decided all this.
+    `defaults` names the parameters whose default value decided all this. `elsewhere`: it is known
+    to be of another account.
     """
 
     parameter: Json
@@ -46,6 +47,7 @@ class Secret:
     region: Json
     declaration: Resource | None = None
     defaults: tuple[str, ...] = ()
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +167,9 @@ def _secret_by_arn(
                 "Write the name, or add the hyphen and six characters at the ARN's end.",
             )
         return Secret(value, either[1:], region, defaults=known.defaults)
-    resources = either if ending == "either" and not elsewhere else either[:1]
-    return Secret(value, resources, region, defaults=known.defaults if len(resources) > 1 else ())
+    if ending == "either" and not elsewhere:
+        return Secret(value, either, region, defaults=known.defaults)
+    return Secret(value, either[:1], region, elsewhere=elsewhere)
 
 
 def _secret_by_name(value: Json, text: Text, known: Known, credentials: Credentials) -> Secret:
@@ -222,10 +225,13 @@ def read_keys(
     """The keys that a key as written in `user` comes to, each with its conditions.
 
     `secret` tells the Region of a key that is written by its id alone. A branch without a key, or
-    with the key that AWS manages (which the account may use anyhow), gives nothing.
+    with the key that AWS manages (which the account may use anyhow), gives nothing; for a secret of
+    another account, which that key never opens, it is a mistake.
     """
     for at, leaf, holds in branches(value, path, when):
         if leaf in (None, NO_VALUE):
+            if secret.elsewhere:
+                yield at, holds, _foreign_key()
             continue
         try:
             if not is_text(leaf):
@@ -236,11 +242,22 @@ def read_keys(
                 yield from read_keys(target, at, holds, secret, stack, followed)
             elif key := _read_key(leaf, secret, stack, user):
                 yield at, holds, key
+            elif secret.elsewhere:
+                raise _foreign_key()
         except Mistake as mistake:
             yield at, holds, mistake
 
 
 _KEY_MEND = "Write the key's ARN, its id, its alias (alias/name), or Ref to a key in the template."
+
+
+def _foreign_key() -> Mistake:
+    # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html
+    return Mistake(
+        "PI311",
+        "A secret of another account opens with a customer-managed key of that account alone.",
+        "Write KmsKey: and the key's ARN, or Grant: false where the role may use it already.",
+    )
 
 
 def _declared_alias(value: Json, stack: Stack, user: Resource) -> Resource | None:
@@ -271,9 +288,13 @@ def _read_key(value: Json, secret: Secret, stack: Stack, user: Resource) -> Key 
             _check_alias(known.text)
             if literal(known.text) == "alias/aws/secretsmanager":
                 return None
+            if secret.elsewhere:
+                raise _foreign_key()
             all_keys = arn_of("kms", "key/*", region=parse(secret.region))
             return Key(write(all_keys), write(text), known.defaults)
         case (str(only),) if re.fullmatch(_KEY_ID, only):
+            if secret.elsewhere:
+                raise _foreign_key()
             arn = arn_of("kms", "key/", *text, region=parse(secret.region))
             return Key(write(arn), defaults=known.defaults)
         case () | (str(), *_):
