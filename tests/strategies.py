@@ -59,21 +59,29 @@ class Intent:
     containers: Mapping[str, Sequence[Expected]]
 
 
-@dataclass(frozen=True, repr=False)
 class Stack:
     """A template, the parameter values that `expand` is told, and the intent in every world.
 
-    `secrets` and `keys` are the ARNs of all that exist anywhere, needed or not.
+    `secrets` and `keys` are the ARNs of all that exist anywhere, needed or not. It is no dataclass,
+    since Hypothesis prints those with all their fields.
     """
 
-    template: dict[str, Json]
-    parameters: Mapping[str, str]
-    worlds: Sequence[Intent]
-    secrets: frozenset[str]
-    keys: frozenset[str]
+    def __init__(
+        self,
+        template: dict[str, Json],
+        parameters: Mapping[str, str],
+        worlds: Sequence[Intent],
+        secrets: frozenset[str],
+        keys: frozenset[str],
+    ) -> None:
+        self.template = template
+        self.parameters = parameters
+        self.worlds = worlds
+        self.secrets = secrets
+        self.keys = keys
 
     def __repr__(self) -> str:
-        """The template and what is told with it: enough to see a failure again."""
+        """What it takes to see a failure again."""
         shown = {"template": self.template, "parameters": self.parameters}
         return json.dumps(shown, indent=1)
 
@@ -562,7 +570,9 @@ class Author:
         region, account = self.pick((OTHER_REGION, ACCOUNT_ID), (REGION, OTHER_ACCOUNT))
         number = self.number()
         arn = secret_arn(f"far{number}", region=region, account=account)
-        key = key_arn(f"far {number}", region=region, account=account) if self.one_in(2) else None
+        # Only a customer-managed key opens a secret to another account.
+        has_key = account == OTHER_ACCOUNT or self.one_in(2)
+        key = key_arn(f"far {number}", region=region, account=account) if has_key else None
         far: Piece[Secret | None] = always(arn, Secret(arn, key))
         absent: Piece[Secret | None] = always(NO_VALUE, None)
         secret = self.fork(scope, lambda _: far, absent=absent)
