@@ -64,7 +64,7 @@ def read_role(value: Json, stack: Stack, user: Resource) -> Role:
         case (Hole(), str(tail), *_) if not re.search("[:/]", tail):
             # What follows an ARN would be part of a name; what is part of a name is no ARN.
             return _by_name(text, known, stack, user)
-    return Outside(_after_role(value))
+    return Outside(_after_role(write(text)))
 
 
 def _after_role(arn: Json) -> Json:
