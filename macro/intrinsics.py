@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import TypeAlias
 
 from macro.template import Json, intrinsic
@@ -101,7 +102,7 @@ def _substituted(
 
 
 def write(text: Text) -> Json:
-    """A text as a template writes it: a literal, an intrinsic, `Fn::Sub`, or else `Fn::Join`."""
+    """A text as a template writes it: a literal, an intrinsic function, or else `Fn::Sub`."""
     match text:
         case ():
             return ""
@@ -109,14 +110,19 @@ def write(text: Text) -> Json:
             return literal
         case (Hole(only),):
             return only
-    template = ""
-    for part in text:
-        name = part.replace("${", "${!") if isinstance(part, str) else _placeholder(part.value)
-        if name is None:
-            items = [part if isinstance(part, str) else part.value for part in text]
-            return {"Fn::Join": ["", items]}
-        template += name
-    return {"Fn::Sub": template}
+    pieces = [
+        part.replace("${", "${!") if isinstance(part, str) else _placeholder(part.value)
+        for part in text
+    ]
+    variables: dict[str, Json] = {}
+    for index, part in enumerate(text):
+        if isinstance(part, Hole) and pieces[index] is None:
+            free = (f"Value{number or ''}" for number in count())
+            name = next(name for name in free if f"${{{name}}}" not in pieces)
+            pieces[index] = f"${{{name}}}"
+            variables[name] = part.value
+    template = "".join(piece or "" for piece in pieces)
+    return {"Fn::Sub": [template, variables] if variables else template}
 
 
 def _placeholder(value: Json) -> str | None:

@@ -95,17 +95,35 @@ class Stack:
         return (value, given is None) if isinstance(value, str) and value else None
 
     def known(self, text: Text) -> Known:
-        """The text with the parameters' values in it."""
+        """The text with the values of parameters and mappings in it."""
         parts: list[str | Hole] = []
         defaults: list[str] = []
         for part in text:
-            if isinstance(part, Hole):
-                match part.value:
-                    case {"Ref": str(name)} if found := self.parameter(name):
-                        part, is_default = found
-                        defaults += [name] if is_default else []
+            found = self._value(part.value) if isinstance(part, Hole) else None
+            if found:
+                part, names = found
+                defaults += names
             parts.append(part)
-        return Known(join(*parts), tuple(defaults))
+        return Known(join(*parts), tuple(dict.fromkeys(defaults)))
+
+    def _value(self, value: Json) -> tuple[str, list[str]] | None:
+        """What a value comes to, if that is known, and the parameters whose default decided it."""
+        match value:
+            case str() if not value.startswith("{{resolve:"):
+                return value, []
+            case {"Ref": "AWS::Region"}:
+                return (self.context.region, []) if self.context.region else None
+            case {"Ref": "AWS::AccountId"}:
+                return (self.context.account, []) if self.context.account else None
+            case {"Ref": str(name)} if found := self.parameter(name):
+                return found[0], [name] if found[1] else []
+            case {"Fn::FindInMap": [str(name), *keys]} if len(keys) == 2:
+                known = [self._value(key) for key in keys]
+                names = [key[0] for key in known if key]
+                mapped = get(self.template, "Mappings", name, *names)
+                if isinstance(mapped, str) and mapped and len(names) == 2:
+                    return mapped, [default for key in known if key for default in key[1]]
+        return None
 
     def resource(self, logical_id: str, user: Resource) -> Resource | None:
         """The resource that the logical id names where `user` writes it.
