@@ -11,12 +11,23 @@ from macro import limits
 from macro.conditions import Conditions
 from macro.containers import Place
 from macro.grants import Created, Grant, Holds, Permission, Policy, document, merged
-from macro.intrinsics import arn_attribute, literal, parse, ref, references, spelled
+from macro.intrinsics import arn_attribute, literal, parse, ref, references
 from macro.names import Names, label, shortened, within
 from macro.order import Order
 from macro.role import Inside, Outside
 from macro.stack import Stack
-from macro.template import NO_VALUE, Edit, Json, Loop, Path, Problem, Resource, get
+from macro.template import (
+    NO_VALUE,
+    Edit,
+    Json,
+    Loop,
+    Path,
+    Problem,
+    Resource,
+    choice,
+    get,
+    spelled,
+)
 
 ROLE_SUFFIX = "PrivateImageRole"
 POLICY_SUFFIX = "PrivateImagePolicy"
@@ -149,8 +160,7 @@ class _Attachment:
                 "PolicyDocument": document(policy.permissions),
             }
             for condition, value in sorted(missing, reverse=True):
-                branches: list[Json] = [item, NO_VALUE] if value else [NO_VALUE, item]
-                item = {"Fn::If": [condition, *branches]}
+                item = choice(condition, *((item, NO_VALUE) if value else (NO_VALUE, item)))
             items.append(item)
         return items
 
@@ -221,35 +231,44 @@ class _Attachment:
 
     def stand_apart(self) -> None:
         """Makes a policy of its own for what no role of the template can carry."""
-        for policy in merged(self.apart):
-            first = policy.served[0]
-            logical_id = self._logical_id(first, policy.scope, POLICY_SUFFIX, policy.paths[0])
-            condition = self.conditions.name(policy.when, policy.scope)
-            name: Json
-            if isinstance(policy.role, Outside):
-                name = policy.role.name
-            else:
-                assert isinstance(policy.role, Inside)
-                name = ref(policy.role.resource.logical_id)
-            self._add(
-                logical_id,
-                first,
-                policy.scope,
-                "AWS::IAM::Policy",
-                condition,
-                {
-                    "PolicyName": _name_of_its_own(logical_id),
-                    "PolicyDocument": document(policy.permissions),
-                    "Roles": [name],
-                },
-            )
-            for served, path in zip(policy.served, policy.paths, strict=True):
-                needed = [r for p in policy.permissions for r in self._needed(p, served)]
-                roles = (self.stack.resource(n, served) for n in references(name))
-                if not self.order.add(served.path, [*needed, *filter(None, roles)]):
-                    self.problems.append(_circle(served, path))
-                waits = self.waits.setdefault(served.path, (served, []))[1]
-                waits.append(Wait(logical_id, policy.when, condition))
+        for together in merged(self.apart):
+            for policy in self._in_order(together):
+                self._add_policy(policy)
+
+    def _in_order(self, policy: Policy) -> list[Policy]:
+        """The policy, or one for each resource it serves, where not all can wait for the whole."""
+        if self.order.allows((served.path for served in policy.served), self._before(policy)):
+            return [policy]
+        return [
+            one
+            for served in policy.served
+            for one in merged(grant for grant in policy.grants if grant.served.path == served.path)
+        ]
+
+    def _before(self, policy: Policy) -> list[Resource]:
+        """The resources of the template that a policy comes after."""
+        user = policy.served[0]
+        found = [self.stack.resource(name, user) for name in references(_role_name(policy))]
+        for permission in policy.permissions:
+            found += self._needed(permission, user)
+        return [resource for resource in found if resource]
+
+    def _add_policy(self, policy: Policy) -> None:
+        first = policy.served[0]
+        logical_id = self._logical_id(first, policy.scope, POLICY_SUFFIX, policy.paths[0])
+        condition = self.conditions.name(policy.when, policy.scope)
+        properties: dict[str, Json] = {
+            "PolicyName": _name_of_its_own(logical_id),
+            "PolicyDocument": document(policy.permissions),
+            "Roles": [_role_name(policy)],
+        }
+        self._add(logical_id, first, policy.scope, "AWS::IAM::Policy", condition, properties)
+        before = self._before(policy)
+        for served, path in zip(policy.served, policy.paths, strict=True):
+            if not self.order.add(served.path, before):
+                self.problems.append(_circle(served, path))
+            waits = self.waits.setdefault(served.path, (served, []))[1]
+            waits.append(Wait(logical_id, policy.when, condition))
 
     def _logical_id(
         self, served: Resource, scope: tuple[Loop, ...], suffix: str, path: Path
@@ -281,7 +300,7 @@ class _Attachment:
         """Adds a resource behind the one that it serves, where both stand in the same scope."""
         body: dict[str, Json] = {"Type": kind}
         if condition:
-            body["Condition"] = condition
+            body["Condition"] = spelled(condition)
         body["Properties"] = properties
         section = scope[-1].body if scope else ("Resources",)
         after = served.logical_id if served.loops == scope else None
@@ -299,7 +318,11 @@ class _Attachment:
                 if takes_text and wait.when <= served.when and "${" not in wait.policy
             ]
             self.edits += _depend(served, sorted(direct))
-            rest = sorted((w.policy, w.condition) for w in waits if w.policy not in direct)
+            rest = sorted(
+                (wait.policy, None if wait.when <= served.when else wait.condition)
+                for wait in waits
+                if wait.policy not in direct
+            )
             self.edits += _refer(served, rest)
 
 
@@ -325,7 +348,7 @@ def _refer(served: Resource, policies: list[tuple[str, str | None]]) -> Iterator
     if not policies:
         return
     items: list[Json] = [
-        {"Fn::If": [condition, ref(policy), NO_VALUE]} if condition else ref(policy)
+        choice(condition, ref(policy), NO_VALUE) if condition else ref(policy)
         for policy, condition in policies
     ]
     path = (*served.path, "Metadata")
@@ -344,6 +367,14 @@ def _refer(served: Resource, policies: list[tuple[str, str | None]]) -> Iterator
 def _head(served: Resource) -> str:
     """The key behind which a resource's attributes read best."""
     return "Condition" if "Condition" in served.body else "Type"
+
+
+def _role_name(policy: Policy) -> Json:
+    """The role of a policy that stands apart, as `Roles` takes it."""
+    if isinstance(policy.role, Outside):
+        return policy.role.name
+    assert isinstance(policy.role, Inside)
+    return ref(policy.role.resource.logical_id)
 
 
 def _name_of_its_own(logical_id: str) -> Json:

@@ -24,7 +24,7 @@ class Conditions:
         self._section = section if isinstance(section, dict) else None
         self._by_expression: dict[str, str] = {}
         for name, expressed in sorted((self._section or {}).items()):
-            self._by_expression.setdefault(_normal(expressed), name)
+            self._by_expression.setdefault(_normal(expressed) + "[]", name)
         self._added: dict[str, Json] = {}
 
     def name(self, when: Holds, scope: tuple[Loop, ...]) -> str | None:
@@ -35,13 +35,15 @@ class Conditions:
             case [(name, True)]:
                 return name
         expressed = expression(when)
-        found = self._by_expression.get(_normal(expressed))
+        said = mentions([name for name, _ in sorted(when)], [loop.variable for loop in scope])
+        loops = tuple(loop for loop in scope if loop.variable in said)
+        key = _normal(expressed) + canonical([[loop.variable, loop.collection] for loop in loops])
+        found = self._by_expression.get(key)
         if found is None:
-            found = self._names.take(shortened(label(when), LOGICAL_ID_LENGTH - 3))
-            self._by_expression[_normal(expressed)] = found
-            said = mentions([name for name, _ in sorted(when)], [loop.variable for loop in scope])
+            found = self._names.take(shortened(label(when), LOGICAL_ID_LENGTH - 3), loops)
+            self._by_expression[key] = found
             entry: tuple[str, Json] = (found, expressed)
-            for loop in reversed([loop for loop in scope if loop.variable in said]):
+            for loop in reversed(loops):
                 turns = self._names.take(f"PrivateImage{loop.variable}")
                 entry = (f"Fn::ForEach::{turns}", [loop.variable, loop.collection, dict([entry])])
             self._added[entry[0]] = entry[1]

@@ -13,6 +13,7 @@ from macro.template import (
     Fork,
     Json,
     Path,
+    choice,
     graft,
     leaves,
 )
@@ -53,7 +54,7 @@ def container_edits(
 
 def _written(tree: Fork[Json] | Json) -> Json:
     if isinstance(tree, Fork):
-        return {"Fn::If": [tree.condition, _written(tree.then), _written(tree.otherwise)]}
+        return choice(tree.condition, _written(tree.then), _written(tree.otherwise))
     return tree
 
 
@@ -64,9 +65,8 @@ def _may_be_public(tree: Fork[Json] | Json) -> bool:
 def _in_full(tree: Fork[Json] | Json, place: Place) -> Json:
     """The credentials with everything in them."""
     if isinstance(tree, Fork) and _may_be_public(tree):
-        return {
-            "Fn::If": [tree.condition, _in_full(tree.then, place), _in_full(tree.otherwise, place)]
-        }
+        then, otherwise = _in_full(tree.then, place), _in_full(tree.otherwise, place)
+        return choice(tree.condition, then, otherwise)
     if tree == NO_VALUE:
         return NO_VALUE
     return {place.credentials.parameter: _written(tree), **dict(place.credentials.constants)}
@@ -77,16 +77,11 @@ def _skeleton(
 ) -> Json:
     """The credentials without the secrets; `moves` gets what brings them from `source` below."""
     if isinstance(tree, Fork) and _may_be_public(tree):
-        sides = ((1, tree.then), (2, tree.otherwise))
-        return {
-            "Fn::If": [
-                tree.condition,
-                *(
-                    _skeleton(side, (*source, "Fn::If", i), (*target, "Fn::If", i), place, moves)
-                    for i, side in sides
-                ),
-            ]
-        }
+        then, otherwise = (
+            _skeleton(side, (*source, "Fn::If", i), (*target, "Fn::If", i), place, moves)
+            for i, side in ((1, tree.then), (2, tree.otherwise))
+        )
+        return choice(tree.condition, then, otherwise)
     if tree == NO_VALUE:
         return NO_VALUE
     moves.append(Edit("move", (*target, place.credentials.parameter), source=source))
@@ -107,11 +102,6 @@ def _where_private(tree: Fork[Json] | Json, value: Json) -> Json:
     if not _may_be_public(tree):
         return value
     if isinstance(tree, Fork):
-        return {
-            "Fn::If": [
-                tree.condition,
-                _where_private(tree.then, value),
-                _where_private(tree.otherwise, value),
-            ]
-        }
+        then, otherwise = _where_private(tree.then, value), _where_private(tree.otherwise, value)
+        return choice(tree.condition, then, otherwise)
     return NO_VALUE

@@ -97,7 +97,7 @@ def key_permission(key: Key, secret: Secret) -> Permission:
 class Policy:
     """What one role may do in the worlds where `when` holds, for the containers of `served`.
 
-    `paths` has the shorthand that asks for it, one for each of `served`.
+    `paths` has the shorthand that asks for it, one for each of `served`; `grants` was merged.
     """
 
     role: Grantee
@@ -106,6 +106,7 @@ class Policy:
     permissions: tuple[Permission, ...]
     served: tuple[Resource, ...]
     paths: tuple[Path, ...]
+    grants: tuple[Grant, ...]
 
 
 def merged(grants: Iterable[Grant]) -> list[Policy]:
@@ -119,22 +120,24 @@ def merged(grants: Iterable[Grant]) -> list[Policy]:
 
 def _policies(wanted: dict[str, list[Grant]]) -> Iterator[Policy]:
     """The policies of one role in one scope: one for each conjunction of conditions."""
-    by_when: dict[Holds, dict[str, dict[Path, Grant]]] = {}
-    for key, alike in wanted.items():
+    by_when: dict[Holds, list[Grant]] = {}
+    for alike in wanted.values():
         parts = Parts(simplest(grant.when for grant in alike))
         for grant in alike:
             for when in parts.of(grant.when):
-                by_when.setdefault(when, {}).setdefault(key, {})[grant.served.path] = grant
-    for when, by_key in sorted(by_when.items(), key=lambda item: _reading_order(item[0])):
-        grants = {path: one for ones in by_key.values() for path, one in ones.items()}
-        ordered = [grants[path] for path in sorted(grants, key=str)]
+                by_when.setdefault(when, []).append(grant)
+    for when, grants in sorted(by_when.items(), key=lambda item: _reading_order(item[0])):
+        permissions = {grant.permission.key: grant.permission for grant in grants}
+        by_served = {grant.served.path: grant for grant in grants}
+        ordered = [by_served[path] for path in sorted(by_served, key=str)]
         yield Policy(
             ordered[0].role,
             ordered[0].scope,
             when,
-            tuple(wanted[key][0].permission for key in by_key),
+            tuple(permissions.values()),
             tuple(grant.served for grant in ordered),
             tuple(grant.path for grant in ordered),
+            tuple(grants),
         )
 
 

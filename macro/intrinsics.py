@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TypeAlias
 
-from macro.template import Json, intrinsic
+from macro.template import Json, intrinsic, spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,12 @@ def canonical(value: Json) -> str:
 
 
 def is_text(value: Json) -> bool:
-    """Whether the value is a text: a literal, or an intrinsic function that may give one."""
-    return isinstance(value, str) or intrinsic(value) is not None
+    """Whether the value is a text: a literal, or an intrinsic function that may give one.
+
+    `Fn::If` is none: where one is left after its branches are taken, it is malformed.
+    """
+    call = intrinsic(value)
+    return isinstance(value, str) or (call is not None and call[0] != "Fn::If")
 
 
 def join(*parts: str | Hole) -> Text:
@@ -178,15 +182,6 @@ def attribute(value: Json) -> tuple[str, str] | None:
         case ("Fn::GetAtt", [str(name) | {"Fn::Sub": str(name)}, str(rest)]):
             return name, rest
     return None
-
-
-def spelled(name: str) -> Json:
-    """A name as a value: in a loop as `Fn::Sub`, since elsewhere than in a key CloudFormation looks
-    for a logical id, or takes a text, with the `${Variable}` still in it.
-
-    Source: https://github.com/aws-cloudformation/cfn-language-discussion/blob/main/RFCs/0009-Fn%3A%3AForEach.md
-    """
-    return {"Fn::Sub": name} if "${" in name else name
 
 
 def ref(logical_id: str) -> Json:

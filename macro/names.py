@@ -7,7 +7,7 @@ import re
 from macro.grants import Holds
 from macro.limits import RESOURCES
 from macro.stack import Stack
-from macro.template import Json, Loop, get
+from macro.template import Json, Loop, get, spelled
 
 _VARIABLE = re.compile(r"[$&]\{(\w+)\}")
 
@@ -71,7 +71,7 @@ def shortened(name: str, most: int) -> str:
 def expression(when: Holds) -> Json:
     """Conditions as the template's `Conditions` section writes them; `when` is not empty."""
     terms: list[Json] = [
-        {"Condition": name} if value else {"Fn::Not": [{"Condition": name}]}
+        {"Condition": spelled(name)} if value else {"Fn::Not": [{"Condition": spelled(name)}]}
         for name, value in sorted(when)
     ]
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-conditions.html

@@ -25,17 +25,26 @@ class Order:
         """Lets the growing resource depend on the targets; False, and no change, where one of them
         depends on the resource."""
         needed = frozenset[Path]().union(*(self._reach(target) for target in targets))
+        if resource in self._reached_from(needed):
+            return False
+        self._added[resource] = self._added.get(resource, frozenset()) | needed
+        return True
+
+    def allows(self, resources: Iterable[Path], targets: Iterable[Resource]) -> bool:
+        """Whether all of these growing resources could depend on all the targets."""
+        needed = frozenset[Path]().union(*(self._reach(target) for target in targets))
+        return self._reached_from(needed).isdisjoint(resources)
+
+    def _reached_from(self, needed: Iterable[Path]) -> set[Path]:
+        """The growing resources that must come before, those needed and what was added to them."""
         seen = set(needed)
-        todo = list(needed)
+        todo = list(seen)
         while todo:
             for other in self._added.get(todo.pop(), ()):
                 if other not in seen:
                     seen.add(other)
                     todo.append(other)
-        if resource in seen:
-            return False
-        self._added[resource] = self._added.get(resource, frozenset()) | needed
-        return True
+        return seen
 
     def _reach(self, start: Resource) -> frozenset[Path]:
         """The growing resources that `start` is or depends on, however far off."""

@@ -111,6 +111,20 @@ def intrinsic(node: Json) -> tuple[str, Json] | None:
 NO_VALUE: Json = {"Ref": "AWS::NoValue"}
 
 
+def spelled(name: str) -> Json:
+    """A name as a value: in a loop as `Fn::Sub`, since elsewhere than in a key CloudFormation looks
+    for a logical id, or takes a text, with the `${Variable}` still in it.
+
+    Source: https://github.com/aws-cloudformation/cfn-language-discussion/blob/main/RFCs/0009-Fn%3A%3AForEach.md
+    """
+    return {"Fn::Sub": name} if "${" in name else name
+
+
+def choice(condition: str, then: Json, otherwise: Json) -> Json:
+    """`Fn::If`."""
+    return {"Fn::If": [condition, then, otherwise]}
+
+
 def both(when: When, name: str, value: bool) -> When:
     """The conditions `when` and, beside them, that the condition `name` has this value."""
     if when is None or (name, not value) in when:
@@ -220,8 +234,10 @@ class Resource:
     @property
     def when(self) -> frozenset[tuple[str, bool]]:
         """The condition under which the resource exists."""
-        condition = self.body.get("Condition")
-        return frozenset({(condition, True)}) if isinstance(condition, str) else ALWAYS
+        match self.body.get("Condition"):
+            case str(condition) | {"Fn::Sub": str(condition)}:
+                return frozenset({(condition, True)})
+        return ALWAYS
 
     @property
     def loop_variables(self) -> frozenset[str]:

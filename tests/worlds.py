@@ -124,7 +124,7 @@ def intrinsic(node: Json) -> tuple[str, Json] | None:
 
 def unroll(template: Json, parameters: Mapping[str, str]) -> dict[str, Json]:
     """The template as the transform AWS::LanguageExtensions leaves it: without `Fn::ForEach`, and
-    without Fn::Sub in the logical ids of Ref and GetAtt."""
+    without Fn::Sub in the names of Ref, GetAtt and Condition."""
     unrolled = _unroll(template, parameters, {})
     extended = "AWS::LanguageExtensions" in template.get("Transform", [])
     assert extended or unrolled == template, "this needs AWS::LanguageExtensions"
@@ -144,6 +144,8 @@ def _unroll(node: Json, parameters: Mapping[str, str], loop: Mapping[str, str]) 
             return {"Ref": _fill(text, loop)}
         case {"Fn::GetAtt": [{"Fn::Sub": str(text)}, attribute]}:
             return {"Fn::GetAtt": [_fill(text, loop), attribute]}
+        case {"Condition": {"Fn::Sub": str(text)}}:
+            return _unroll({**node, "Condition": text}, parameters, loop)
         case dict():
             return _unroll_mapping(node, parameters, loop)
     return node
