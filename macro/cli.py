@@ -6,7 +6,6 @@ import argparse
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path as File
 
@@ -132,6 +131,8 @@ def _write(data: bytes, name: str | None) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
         return
+    import tempfile  # slow to import, and needed here only
+
     target = File(os.path.realpath(name))
     try:
         if target.exists() and not target.is_file():
