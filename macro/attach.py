@@ -10,7 +10,7 @@ from typing import Literal
 from macro import limits
 from macro.conditions import Conditions
 from macro.containers import Place
-from macro.grants import Created, Grant, Holds, Permission, Policy, document, merged
+from macro.grants import Created, Grant, Holds, Permission, Policy, merged
 from macro.intrinsics import arn_attribute, literal, parse, ref, references
 from macro.names import Names, label, shortened, within
 from macro.order import Order
@@ -157,7 +157,7 @@ class _Attachment:
             taken.add(free)
             item: Json = {
                 "PolicyName": spelled(free),
-                "PolicyDocument": document(policy.permissions),
+                "PolicyDocument": policy.document,
             }
             for condition, value in sorted(missing, reverse=True):
                 item = choice(condition, *((item, NO_VALUE) if value else (NO_VALUE, item)))
@@ -259,7 +259,7 @@ class _Attachment:
         condition = self.conditions.name(policy.when, policy.scope)
         properties: dict[str, Json] = {
             "PolicyName": _name_of_its_own(logical_id),
-            "PolicyDocument": document(policy.permissions),
+            "PolicyDocument": policy.document,
             "Roles": [_role_name(policy)],
         }
         self._add(logical_id, first, policy.scope, "AWS::IAM::Policy", condition, properties)

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 
 from macro.grants import Holds
 from macro.intrinsics import canonical, mentions
+from macro.limits import LOGICAL_ID_LENGTH
 from macro.names import Names, expression, label, shortened
 from macro.stack import Stack
 from macro.template import Edit, Json, Loop, get, intrinsic
-
-# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
-LOGICAL_ID_LENGTH = 255
 
 
 class Conditions:

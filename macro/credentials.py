@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from macro.containers import Place
 from macro.shorthand import NAME, Shorthand
@@ -44,10 +44,15 @@ def container_edits(
             # The last first: what is moved out of a list lets the items behind it slip.
             yield from reversed(moves)
         else:
-            yield Edit("add", target, _in_full(parameters, place))
+
+            def in_full(private: Fork[Json] | Json) -> Json:
+                return {shape.parameter: _written(private), **dict(shape.constants)}
+
+            yield Edit("add", target, _where_private(parameters, in_full))
         for key, value in shape.siblings:
             if key not in container:
-                yield Edit("add", (*path, key), _where_private(parameters, value))
+                there = _where_private(parameters, _always(value))
+                yield Edit("add", (*path, key), there)
     if short.image_path != (*path, NAME):
         yield Edit("remove", (*path, NAME))
 
@@ -60,16 +65,6 @@ def _written(tree: Fork[Json] | Json) -> Json:
 
 def _may_be_public(tree: Fork[Json] | Json) -> bool:
     return any(value == NO_VALUE for value, _ in leaves(tree, ALWAYS))
-
-
-def _in_full(tree: Fork[Json] | Json, place: Place) -> Json:
-    """The credentials with everything in them."""
-    if isinstance(tree, Fork) and _may_be_public(tree):
-        then, otherwise = _in_full(tree.then, place), _in_full(tree.otherwise, place)
-        return choice(tree.condition, then, otherwise)
-    if tree == NO_VALUE:
-        return NO_VALUE
-    return {place.credentials.parameter: _written(tree), **dict(place.credentials.constants)}
 
 
 def _skeleton(
@@ -97,11 +92,15 @@ def _replaced(short: Shorthand, parameters: Fork[Json] | Json) -> Iterator[Edit]
             yield Edit("replace", secret.path, value)
 
 
-def _where_private(tree: Fork[Json] | Json, value: Json) -> Json:
-    """The value in every world that has credentials."""
+def _where_private(tree: Fork[Json] | Json, shape: Callable[[Fork[Json] | Json], Json]) -> Json:
+    """What `shape` makes of the parts of the tree that are private throughout."""
     if not _may_be_public(tree):
-        return value
+        return shape(tree)
     if isinstance(tree, Fork):
-        then, otherwise = _where_private(tree.then, value), _where_private(tree.otherwise, value)
+        then, otherwise = _where_private(tree.then, shape), _where_private(tree.otherwise, shape)
         return choice(tree.condition, then, otherwise)
     return NO_VALUE
+
+
+def _always(value: Json) -> Callable[[Fork[Json] | Json], Json]:
+    return lambda _: value

@@ -93,7 +93,7 @@ def key_permission(key: Key, secret: Secret) -> Permission:
     return Permission("kms:Decrypt", key.resource, write(via), key.alias)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
     """What one role may do in the worlds where `when` holds, for the containers of `served`.
 
@@ -107,6 +107,11 @@ class Policy:
     served: tuple[Resource, ...]
     paths: tuple[Path, ...]
     grants: tuple[Grant, ...]
+
+    @cached_property
+    def document(self) -> Json:
+        """The policy document."""
+        return document(self.permissions)
 
 
 def merged(grants: Iterable[Grant]) -> list[Policy]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from macro.grants import Policy, document
+from macro.grants import Policy
 from macro.intrinsics import canonical, parse
 from macro.stack import Stack
 from macro.template import NO_VALUE, Json, Loop, Path, Problem, get, intrinsic
@@ -72,7 +72,7 @@ def check_policies(own: Json, added: list[Policy], path: Path) -> Iterator[Probl
     Counted is what every deployment has: intrinsics by their literal text, and of the policies
     under conditions the longest alone.
     """
-    documents = [document(policy.permissions) for policy in added]
+    documents = [policy.document for policy in added]
     if len(canonical([own, *documents])) <= INLINE_POLICIES:
         return  # with every intrinsic as it is written, so for most roles nothing more is counted
     lengths = {True: [0], False: [0]}

@@ -11,6 +11,7 @@ from typing import cast
 from yaml import YAMLError
 from yaml.nodes import MappingNode, Node
 
+from macro.intrinsics import canonical
 from macro.layout import Layout, Splice, in_order, spliced
 from macro.nodes import ALIAS, TooDeep, compose_yaml, key_of, value_of
 from macro.source import LocatedProblem, Source, SourceError, no_collection
@@ -22,8 +23,8 @@ from macro.tree import Branch, grow
 def rewrite(source: Source, edits: Sequence[Edit]) -> str:
     """The text with the edits made in it, byte-order mark included.
 
-    What moves keeps its spelling, what is new is written in the style around it, and no comment is
-    lost. Without edits it is the same text.
+    What moves keeps its spelling and its comments, what is new is written in the style around it,
+    and comments on what is removed outright go with it. Without edits it is the same text.
 
     Raises SourceError with the code PI006 if the new text would not mean `apply(template, edits)`,
     and LookupError or TypeError for a path that is not there.
@@ -57,7 +58,7 @@ def _means(
     """
     splices = layout.splices
     if source.is_json:
-        return _canonical(json.loads(spliced(source.body, splices))) == _canonical(expected)
+        return canonical(json.loads(spliced(source.body, splices))) == canonical(expected)
     if not has_aliases and not re.search(r"[|>]\d?\+", source.body):
         unchanged = _unchanged_resources(layout)
         resources = cast("dict[str, Json]", expected["Resources"])
@@ -72,12 +73,7 @@ def _means(
     except (YAMLError, TooDeep):
         return False
     found = value_of(root, odd.append) if root is not None else None
-    return not odd and _canonical(found) == _canonical(expected)
-
-
-def _canonical(value: Json) -> str:
-    """Equal for equal values only, where Python's True equals 1."""
-    return json.dumps(value, sort_keys=True)
+    return not odd and canonical(found) == canonical(expected)
 
 
 def _unchanged_resources(layout: Layout) -> dict[str, Splice]:

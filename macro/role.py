@@ -113,9 +113,10 @@ def _by_name(text: Text, known: Known, stack: Stack, user: Resource) -> Role:
     if not re.fullmatch(r"[\w+=,.@/-]*", written, re.ASCII):
         raise Mistake("PI402", "A role's name has letters, digits and +=,.@-_ only.", _MEND)
     slashes = (literal(known.text) or "").count("/")
-    if len(split(text, "/", 64)) == 1 and slashes:
+    segments = split(text, "/", 64)
+    if len(segments) == 1 and slashes:
         return Outside(_last_of(slashes, write(text)), known.defaults)
-    role = _named(split(text, "/", 64)[-1], stack, user)
+    role = _named(segments[-1], stack, user)
     return Outside(role.name, known.defaults) if isinstance(role, Outside) else role
 
 
