@@ -13,6 +13,7 @@ from macro import limits
 from macro.expand import Context, expand
 from macro.rewrite import rewrite
 from macro.source import LocatedProblem, Source, SourceError, parse
+from macro.stack import ACCOUNT_ID, REGION_CODE
 from macro.template import Problem, get
 
 OK, PROBLEMS, USAGE = 0, 1, 2
@@ -102,9 +103,9 @@ def _context(options: argparse.Namespace) -> Context:
         if not equals or not re.fullmatch("[A-Za-z0-9]+", name):
             raise _Usage("-p takes NAME=VALUE, as in -p RegistrySecret=registry/quay")
         parameters[name] = value
-    if options.region and not re.fullmatch(r"[a-z]+(-[a-z]+)+-\d+", options.region):
+    if options.region and not REGION_CODE.fullmatch(options.region):
         raise _Usage("--region takes a Region's code, as in --region eu-west-1")
-    if options.account and not re.fullmatch(r"\d{12}", options.account):
+    if options.account and not ACCOUNT_ID.fullmatch(options.account):
         raise _Usage("--account takes an account's twelve digits")
     return Context(dict(parameters), options.region, options.account)
 

@@ -29,7 +29,8 @@ class Place:
     """Where a resource type holds containers and the role that pulls their images.
 
     `owner` leads from `Properties` to the object that holds the roles, `container` on from there
-    ("*": every item of a list). `execution_role` and `task_role` are keys of the owner.
+    ("*": every item of a list). `execution_role` and `task_role` are keys of the owner. `sign` is a
+    key that the container has there and nowhere else: it tells where a container alone is from.
     """
 
     resource_type: str
@@ -40,6 +41,7 @@ class Place:
     service: str
     managed_policy: str | None
     credentials: Credentials
+    sign: str | None = None
 
 
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html
@@ -94,5 +96,6 @@ PLACES = (
         "codebuild",
         None,
         REGISTRY,
+        sign="ComputeType",
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from macro.containers import Place
-from macro.shorthand import NAME, Shorthand
+from macro.shorthand import Shorthand
 from macro.template import (
     ALWAYS,
     NO_VALUE,
@@ -25,9 +25,13 @@ def container_edits(
     container: dict[str, Json],
     path: Path,
     place: Place,
+    block: Path,
 ) -> Iterator[Edit]:
-    """The edits of one container. `parameters` is what the credentials take in every world;
-    `AWS::NoValue` there: the image is public, and the credentials themselves are left out."""
+    """The edits of one container, whose shorthand stands at `block`.
+
+    `parameters` is what the credentials take in every world; `AWS::NoValue` there: the image is
+    public, and the credentials themselves are left out.
+    """
     shape = place.credentials
     if short.image_path:
         yield Edit("move", (*path, "Image"), source=short.image_path)
@@ -53,8 +57,8 @@ def container_edits(
             if key not in container:
                 there = _where_private(parameters, _always(value))
                 yield Edit("add", (*path, key), there)
-    if short.image_path != (*path, NAME):
-        yield Edit("remove", (*path, NAME))
+    if short.image_path != block:
+        yield Edit("remove", block)
 
 
 def _written(tree: Fork[Json] | Json) -> Json:

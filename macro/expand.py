@@ -7,6 +7,15 @@ from dataclasses import dataclass
 
 from macro.arn import Mistake
 from macro.attach import Vacancy, attach
+from macro.calls import (
+    SNIPPET,
+    check_calls,
+    check_snippet,
+    find_calls,
+    leave,
+    note_on_calls,
+    take_out,
+)
 from macro.containers import PLACES, Place
 from macro.credentials import container_edits
 from macro.grants import Created, Grant, Permission, key_permission, secret_permissions
@@ -30,6 +39,7 @@ from macro.template import (
     both,
     branches,
     get,
+    leaves,
     walk,
 )
 
@@ -68,10 +78,11 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
     run.read()
     attached, in_the_way = attach(run.grants, run.vacancies, run.stack)
     problems = tuple(dict.fromkeys([*run.problems, *in_the_way]))
-    notes = tuple(dict.fromkeys([*run.notes, *_note_on_transform(template, run.found)]))
+    uncalled = note_on_calls(template) if run.found - run.called else ()
+    notes = tuple(dict.fromkeys([*run.notes, *uncalled]))
     if problems:
         return Expansion(problems=problems, notes=notes)
-    edits = (*run.edits, *attached, *_leave(template))
+    edits = (*run.edits, *attached, *leave(template))
     return Expansion(edits, (), notes, tuple(run.grants))
 
 
@@ -97,7 +108,8 @@ class _Run:
         self.edits: list[Edit] = []
         self.grants: list[Grant] = []
         self.vacancies: list[Vacancy] = []
-        self.found: list[Path] = []
+        self.found: set[Path] = set()  # the containers with shorthand
+        self.called: set[Path] = set()  # those that call the macro on their own
 
     def read(self) -> None:
         """Reads every place of the table, then looks for shorthand that stands elsewhere."""
@@ -108,6 +120,7 @@ class _Run:
                 for at, owner, when in walk(properties, place.owner, path, resource.when):
                     if isinstance(owner, dict):
                         self._read_owner(owner, at, when, place, resource)
+        self.problems += check_calls(self.stack.template)
         self.problems += misplaced(self.stack, self.found)
 
     def _read_owner(
@@ -117,8 +130,7 @@ class _Run:
         needs: list[_Need] = []
         for at, container, holds in walk(owner, place.container, path, when):
             if isinstance(container, dict):
-                if NAME in container:
-                    self.found.append(at)
+                if NAME in container or find_calls(container.get(SNIPPET), at):
                     needs += self._read_container(container, at, holds, place, resource)
                 else:
                     self.problems += _misspelt(container, at)
@@ -129,15 +141,25 @@ class _Run:
         self, container: dict[str, Json], path: Path, when: When, place: Place, resource: Resource
     ) -> list[_Need]:
         """Turns the shorthand of one container into edits; what its role needs is returned."""
+        self.found.add(path)
         self.problems += _beside(container, path, place)
-        at = (*path, NAME)
-        short = read_shorthand(
-            container[NAME], at, self.registries, self.stack, resource, self.problems
-        )
+        calls = find_calls(container.get(SNIPPET), (*path, SNIPPET))
+        value, at = container.get(NAME), (*path, NAME)
+        if NAME not in container:
+            value, at = calls[0].parameters, (*calls[0].path, "Parameters")
+        table = [] if calls else self.registries  # a call here sees no more than the container
+        short = read_shorthand(value, at, table, self.stack, resource, self.problems)
         needs: list[_Need] = []
         parameters = self._parameters(short.pull, when, place, resource, at, needs)
-        self.edits += container_edits(short, parameters, container, path, place)
-        return needs
+        self.edits += container_edits(short, parameters, container, path, place, at)
+        if not calls:
+            return needs
+        self.called.add(path)
+        pulls = [pull for pull, _ in leaves(short.pull, when)]
+        granted = any(pull.grant and pull.secret.value != NO_VALUE for pull in pulls)
+        self.problems += check_snippet(calls[0], granted, NAME in container)
+        self.edits += take_out(container[SNIPPET], (*path, SNIPPET))
+        return []
 
     def _parameters(
         self,
@@ -306,36 +328,3 @@ def _misspelt(container: dict[str, Json], path: Path) -> Iterator[Problem]:
         if key.lower().rstrip("s") == NAME.lower():
             message = f"A container has no key {key}."
             yield Problem("PI101", (*path, key), message, f"Did you mean {NAME}?", on_key=True)
-
-
-def _is_macro(transform: Json) -> bool:
-    return NAME in (transform, get(transform, "Name"))
-
-
-def _leave(template: dict[str, Json]) -> Iterator[Edit]:
-    """Takes what is the macro's own out of the template: its name, and the registry table."""
-    transform = template.get("Transform")
-    if _is_macro(transform):
-        yield Edit("remove", ("Transform",))
-    elif isinstance(transform, list):
-        ours = [index for index, item in enumerate(transform) if _is_macro(item)]
-        if ours and len(ours) == len(transform):
-            yield Edit("remove", ("Transform",))
-        else:
-            yield from (Edit("remove", ("Transform", index)) for index in reversed(ours))
-    metadata = template.get("Metadata")
-    if isinstance(metadata, dict) and NAME in metadata:
-        path: Path = ("Metadata",) if len(metadata) == 1 else ("Metadata", NAME)
-        yield Edit("remove", path)
-
-
-def _note_on_transform(template: dict[str, Json], found: list[Path]) -> Iterator[Problem]:
-    transform = template.get("Transform")
-    named = transform if isinstance(transform, list) else [transform]
-    if found and not any(map(_is_macro, named)):
-        message = (
-            "The template has no Transform: PrivateImage, so CloudFormation would not call the"
-        )
-        message += " macro."
-        mend = "Add it, unless you deploy what this command writes."
-        yield Problem("PI902", (), message, mend)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from macro.calls import SNIPPET, find_calls
 from macro.containers import PLACES
 from macro.shorthand import KEYS, NAME
 from macro.stack import Stack
@@ -17,28 +18,27 @@ _FREE_KEYS = frozenset(
 _FREE_TYPES = ("Custom::", "AWS::CloudFormation::CustomResource", "AWS::CloudFormation::Macro")
 
 
-def misplaced(stack: Stack, found: list[Path]) -> Iterator[Problem]:
+def misplaced(stack: Stack, found: set[Path]) -> Iterator[Problem]:
     """The problems of all shorthand but that on the containers at the paths in `found`."""
     if NAME in stack.template:
         mend = "Write it on a container; the registry table is Metadata.PrivateImage."
         yield _problem((NAME,), mend)
     if _count(stack.template["Resources"]) == len(found):
         return
-    known = set(found)
     for resource in stack.resources:
         if not resource.type.startswith(_FREE_TYPES):
             for path in _holders(resource):
-                if path not in known:
-                    yield _problem((*path, NAME), f"Write it on {_nearest(resource.type)}.")
+                if path[:-1] not in found:
+                    yield _problem(path, f"Write it on {_nearest(resource.type)}.")
 
 
 def _count(section: Json) -> int:
-    """How many mappings below have a key like the shorthand's; this is all that most templates
-    cost, so it keeps no paths."""
+    """How many mappings below have a key like the shorthand's, or call some macro; this is all that
+    most templates cost, so it keeps no paths."""
     count = 0
     level: list[Any] = [section]
     while level:
-        count += sum([NAME in node for node in level if type(node) is dict])
+        count += sum([NAME in node or SNIPPET in node for node in level if type(node) is dict])
         level = [
             value
             for node in level
@@ -49,13 +49,15 @@ def _count(section: Json) -> int:
 
 
 def _holders(resource: Resource) -> Iterator[Path]:
-    """The paths of all mappings in a resource that have the shorthand's key and mean it."""
+    """The paths of all keys in a resource that mean the shorthand or call the macro."""
     todo: list[tuple[Json, Path, bool]] = [(resource.body, resource.path, False)]
     while todo:
         node, path, free = todo.pop()
         if isinstance(node, dict):
             if NAME in node and (not free or _is_block(node[NAME])):
-                yield path
+                yield (*path, NAME)
+            elif SNIPPET in node and find_calls(node[SNIPPET], path):
+                yield (*path, SNIPPET)
             todo += [(value, (*path, key), key in _FREE_KEYS) for key, value in node.items()]
         elif isinstance(node, list):
             variables = path[-1] == "Fn::Sub"

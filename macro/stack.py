@@ -17,6 +17,9 @@ PSEUDO_PARAMETERS = frozenset(
     )
 )
 
+REGION_CODE = re.compile(r"[a-z]+(-[a-z]+)+-\d+")
+ACCOUNT_ID = re.compile(r"\d{12}", re.ASCII)
+
 # https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html
 _PARTITIONS = {
     "cn": "aws-cn",
@@ -82,7 +85,7 @@ class Stack:
         """The parameter's value where it is known, and whether that is the template's default.
 
         The value of a parameter of an SSM type is the name of a parameter in SSM, so what `Ref`
-        gives is not known.
+        gives is not known. CloudFormation shows the value of a NoEcho parameter as asterisks.
         """
         declared = get(self.template, "Parameters", name)
         kind = get(declared, "Type")
@@ -92,7 +95,9 @@ class Stack:
             return None
         given = self.context.parameters.get(name)
         value = declared.get("Default") if given is None else given
-        return (value, given is None) if isinstance(value, str) and value else None
+        if not isinstance(value, str) or not value.strip("*"):
+            return None
+        return value, given is None
 
     def known(self, text: Text) -> Known:
         """The text with the values of parameters and mappings in it."""
