@@ -147,7 +147,7 @@ class _Run:
         value, at = container.get(NAME), (*path, NAME)
         if NAME not in container:
             value, at = calls[0].parameters, (*calls[0].path, "Parameters")
-        table = [] if calls else self.registries  # a call here sees no more than the container
+        table = {} if calls else self.registries  # a call here sees no more than the container
         short = read_shorthand(value, at, table, self.stack, resource, self.problems)
         needs: list[_Need] = []
         parameters = self._parameters(short.pull, when, place, resource, at, needs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from macro.arn import Mistake
 from macro.intrinsics import Hole, Text, attribute, is_text, literal, parse
@@ -76,10 +77,14 @@ _TABLE_MEND = (
 )
 
 
-def read_registries(template: Json) -> tuple[list[Registry], list[Problem]]:
+Registries: TypeAlias = dict[str, Registry]
+"""The table: its entries by prefix."""
+
+
+def read_registries(template: Json) -> tuple[Registries, list[Problem]]:
     """The template's registry table, and what is wrong with it."""
     section = get(template, *_TABLE[:2])
-    registries: list[Registry] = []
+    registries: Registries = {}
     problems: list[Problem] = []
 
     def wrong(path: Path, message: str, mend: str = _TABLE_MEND) -> None:
@@ -103,12 +108,12 @@ def read_registries(template: Json) -> tuple[list[Registry], list[Problem]]:
             message = "This is no registry: a host name, and a path where only a part is meant."
             wrong(path, message, "Write it as in an image, without scheme, tag and digest.")
         elif isinstance(entry, str) or intrinsic(entry):
-            registries.append(Registry(prefix, Leaf(entry, path), Leaf(None, path)))
+            found = Registry(prefix, Leaf(entry, path), Leaf(None, path))
+            registries.setdefault(prefix, found)
         elif isinstance(entry, dict) and "Secret" in entry and entry.keys() <= {"Secret", "KmsKey"}:
             secret = Leaf(entry["Secret"], (*path, "Secret"))
-            registries.append(
-                Registry(prefix, secret, Leaf(entry.get("KmsKey"), (*path, "KmsKey")))
-            )
+            found = Registry(prefix, secret, Leaf(entry.get("KmsKey"), (*path, "KmsKey")))
+            registries.setdefault(prefix, found)
         else:
             wrong(path, "A registry's entry is a secret, or a mapping of Secret and KmsKey.")
     return registries, problems
@@ -127,22 +132,21 @@ def _prefix(name: str) -> str | None:
     return ("docker.io" if host in _DOCKER_HUB else host) + (f"/{path}" if path else "")
 
 
-def find_registry(image: Json, registries: list[Registry], user: Resource) -> Registry | None:
+def find_registry(image: Json, registries: Registries, user: Resource) -> Registry | None:
     """The entry with the longest prefix of the image's registry and path; None: there is none.
 
     Raises `Mistake` where what is literal of the image does not tell which entry it is.
     """
     text = parse(image, user.loop_variables)
     name, whole = _repository(text)
-    fitting = [entry for entry in registries if f"{name}/".startswith(f"{entry.prefix}/")]
-    if not whole:
-        # The literal head may end amid a path segment: only what a slash closes is sure.
-        fitting = [entry for entry in registries if name.startswith(f"{entry.prefix}/")]
-    best = max(fitting, key=lambda entry: len(entry.prefix), default=None)
-    rivals = [
-        e for e in registries if not whole and f"{e.prefix}/".startswith(name) and e is not best
-    ]
-    if rivals:
+    # The literal head may end amid a path segment: only what a slash closes is sure.
+    prefix = name if whole else name.rpartition("/")[0]
+    while prefix and prefix not in registries:
+        prefix = prefix.rpartition("/")[0]
+    best = registries.get(prefix)
+    if not whole and any(
+        f"{entry.prefix}/".startswith(name) and entry is not best for entry in registries.values()
+    ):
         raise _unknown_registry("more than one entry of the registry table may match it")
     return best
 

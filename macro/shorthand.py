@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from macro.arn import Mistake
-from macro.image import Registry, check_image, find_registry
+from macro.image import Registries, check_image, find_registry
 from macro.stack import Stack
 from macro.template import (
     ALWAYS,
@@ -51,7 +51,7 @@ class Shorthand:
 def read_shorthand(
     value: Json,
     path: Path,
-    registries: list[Registry],
+    registries: Registries,
     stack: Stack,
     user: Resource,
     problems: list[Problem],
@@ -75,7 +75,7 @@ def read_shorthand(
 class _Reader:
     """Reads the forms of one block; `unusable` has the paths of images that say nothing."""
 
-    registries: list[Registry]
+    registries: Registries
     stack: Stack
     user: Resource
     problems: list[Problem]

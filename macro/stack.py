@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -72,11 +72,13 @@ class Stack:
         self._by_id: dict[str, list[Resource]] = {}
         for resource in self.resources:
             self._by_id.setdefault(resource.logical_id, []).append(resource)
-        self._looped = [
-            (_id_pattern(resource.logical_id), resource)
-            for resource in self.resources
-            if resource.loops and "{" in resource.logical_id
-        ]
+        self._looped: dict[str, list[tuple[re.Pattern[str], Resource]]] = {}
+        for resource in self.resources:
+            if resource.loops and (variable := _VARIABLE.search(resource.logical_id)):
+                head = resource.logical_id[: variable.start()]
+                pattern = _id_pattern(resource.logical_id)
+                self._looped.setdefault(head, []).append((pattern, resource))
+        self._head_lengths = sorted({len(head) for head in self._looped}, reverse=True)
         self._by_property: dict[tuple[str, str], dict[Text, list[Resource]]] = {}
         self._possible: dict[frozenset[tuple[str, bool]], bool] = {}
         self._dependencies: dict[Path, tuple[Resource, ...]] = {}
@@ -143,7 +145,7 @@ class Stack:
         ]
         if visible:
             return max(visible, key=lambda resource: len(resource.loops))
-        for pattern, resource in self._looped:
+        for pattern, resource in self._made_in_loops(logical_id):
             if (found := pattern.fullmatch(logical_id)) and _runs_over(resource, found.groupdict()):
                 return Resource(
                     resource.path,
@@ -154,6 +156,11 @@ class Stack:
                     unrolled=True,
                 )
         return None
+
+    def _made_in_loops(self, logical_id: str) -> Iterator[tuple[re.Pattern[str], Resource]]:
+        """The loops' resources whose logical id begins, up to its first variable, like this one."""
+        for length in self._head_lengths:
+            yield from self._looped.get(logical_id[:length], ())
 
     def possible(self, when: frozenset[tuple[str, bool]]) -> bool:
         """Whether some stack may have these conditions at once.
@@ -241,11 +248,14 @@ def _holds(node: Json, section: dict[str, Json], world: Mapping[str, bool]) -> b
     return True
 
 
+_VARIABLE = re.compile(r"[$&]\{(\w+)\}")
+
+
 def _id_pattern(logical_id: str) -> re.Pattern[str]:
     """Matches what a logical id with loop variables becomes; the variables are its groups."""
     seen: set[str] = set()
     pattern = ""
-    for index, piece in enumerate(re.split(r"[$&]\{(\w+)\}", logical_id)):
+    for index, piece in enumerate(_VARIABLE.split(logical_id)):
         if index % 2 == 0:
             pattern += re.escape(piece)
         else:
