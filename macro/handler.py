@@ -100,7 +100,7 @@ def _placed(fragment: Json, parameters: Json) -> tuple[Json, Path]:
         return fragment, ()
     call: Json = {"Name": NAME, "Parameters": parameters} if parameters else NAME
     if "Resources" in fragment:
-        return (fragment if "Transform" in fragment else {"Transform": call, **fragment}), ()
+        return ({"Transform": call, **fragment} if parameters else fragment), ()
     if NAME not in fragment and get(parameters, "Image") is None:
         message = f"{NAME} was called on what is neither a template nor a container with {NAME}."
         mend = f"Write Transform: {NAME} at the top of the template."

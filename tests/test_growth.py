@@ -1,0 +1,161 @@
+"""However large or deep a template is, the handler answers, and its work grows with it alone."""
+
+from __future__ import annotations
+
+import sys
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+
+from contract import TransformFailed, event, processed
+from macro.handler import handler
+from macro.template import Json
+
+
+def nested(depth: int, *wrap: str) -> Json:
+    node: Json = "x"
+    for level in range(depth):
+        kind = wrap[level % len(wrap)]
+        node = [node] if kind == "list" else {kind: node}
+    return node
+
+
+def task(*containers: Json, **others: Json) -> dict[str, Json]:
+    properties: Json = {
+        "ExecutionRoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+        "ContainerDefinitions": list(containers),
+    }
+    return {"Type": "AWS::ECS::TaskDefinition", "Properties": properties, **others}
+
+
+def private(secret: Json) -> Json:
+    return {"Name": "web", "PrivateImage": {"Image": "quay.io/acme/web:1", "Secret": secret}}
+
+
+def named(image: str) -> Json:
+    return {"Name": "web", "PrivateImage": image}
+
+
+def holes(count: int) -> list[Json]:
+    return [{"Ref": "Parameter"}, "x"] * count
+
+
+ROLE: Json = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}}
+
+
+@pytest.mark.parametrize(
+    ("deep", "code"),
+    [
+        (nested(100_000, "list"), "PI004"),
+        ({"Resources": {"Role": ROLE, "Task": task(private(nested(100_000, "list")))}}, "PI306"),
+        ({"Resources": {"Role": ROLE, "Task": task(private(nested(9_000, "Fn::Sub")))}}, "PI005"),
+        ({"Resources": {"Role": nested(100_000, "Policies"), "Task": task(private("a"))}}, "PI005"),
+        ({"PrivateImage": nested(100_000, "list")}, "PI202"),
+    ],
+    ids=["fragment", "secret", "function", "role", "container"],
+)
+def test_what_nests_too_deep_is_a_problem(deep: Json, code: str) -> None:
+    with pytest.raises(TransformFailed, match=f"failed with: {code}"):
+        processed(handler(event(deep), None))
+
+
+def test_what_nests_deep_elsewhere_is_left_alone() -> None:
+    deep: dict[str, Json] = {"Resources": {}, "Metadata": nested(100_000, "list")}
+    assert processed(handler(event(deep), None))["Metadata"] is deep["Metadata"]
+
+
+# What an author may have many of, each a template with so many.
+SHAPES: dict[str, Callable[[int], dict[str, Json]]] = {
+    "containers": lambda n: {
+        "Resources": {"Role": ROLE, "Task": task(*(private(f"registry/{i}") for i in range(n)))}
+    },
+    "tasks": lambda n: {
+        "Resources": {"Role": ROLE, **{f"Task{i}": task(private("registry/web")) for i in range(n)}}
+    },
+    "tasks with conditions": lambda n: {
+        "Conditions": {f"C{i}": {"Fn::Equals": [{"Ref": "AWS::Region"}, i]} for i in range(n)},
+        "Resources": {
+            "Role": ROLE,
+            **{f"Task{i}": task(private("registry/web"), Condition=f"C{i}") for i in range(n)},
+        },
+    },
+    "loops": lambda n: {
+        "Resources": {
+            "Role": ROLE,
+            **{
+                f"Fn::ForEach::L{i}": ["V", ["A"], {f"T{i}${{V}}": task(private("registry/web"))}]
+                for i in range(n)
+            },
+        }
+    },
+    "registries": lambda n: {
+        "Metadata": {"PrivateImage": {"Registries": {f"quay.io/t{i}": f"s/{i}" for i in range(n)}}},
+        "Resources": {
+            "Role": ROLE,
+            "Task": task(*(named(f"quay.io/t{i}/web:1") for i in range(n))),
+        },
+    },
+    "parts of a secret": lambda n: {
+        "Resources": {
+            "Role": ROLE,
+            "Task": task(private({"Fn::Join": ["", ["arn:", *holes(n)]]})),
+        }
+    },
+    "branches of a secret": lambda n: {
+        "Resources": {
+            "Role": ROLE,
+            "Task": task(*(private({"Fn::If": [f"C{i}", "a", "b"]}) for i in range(n))),
+        }
+    },
+    "unknown keys": lambda n: {
+        "Resources": {
+            "Task": task({"Name": "web", "PrivateImage": {f"Imag{i:04}": "x" for i in range(n)}})
+        }
+    },
+    "blocks that are misplaced": lambda n: {
+        "Resources": {f"Topic{i}": {"Type": "T", "PrivateImage": "x"} for i in range(n)}
+    },
+    "outputs": lambda n: {
+        "Resources": {"Role": ROLE, "Task": task(private("registry/web"))},
+        "Outputs": {f"Output{i}": {"Value": {"Ref": "Task"}} for i in range(n)},
+    },
+}
+
+
+def steps(sent: Json) -> int:
+    """How many functions the handler calls to answer."""
+    count = 0
+
+    def counted(frame: object, kind: str, argument: object) -> None:
+        nonlocal count
+        count += kind in ("call", "c_call")
+
+    sys.setprofile(counted)
+    try:
+        handler(sent, None)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_work_grows_no_faster_than_the_template(name: str) -> None:
+    steps(event(SHAPES[name](10)))  # what is done once only
+    small, large = (steps(event(SHAPES[name](n))) for n in (100, 200))
+    assert large < 2.3 * small
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_memory_grows_no_faster_than_the_template(name: str) -> None:
+    def peak(sent: Json) -> int:
+        tracemalloc.start()
+        try:
+            handler(sent, None)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(event(SHAPES[name](10)))
+    small, large = (peak(event(SHAPES[name](n))) for n in (200, 400))
+    assert large < 2.3 * small + 100_000
