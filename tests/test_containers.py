@@ -183,3 +183,15 @@ def test_a_row_steps_into_every_item_of_a_list_and_of_nothing_else(place: Place)
             if step != "*":
                 is_list = paths[steps[: index + 1]].get("type") == "array"
                 assert is_list == (steps[index + 1 : index + 2] == ("*",))
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if place.sign])
+def test_a_sign_is_a_key_that_this_container_has_and_no_other(place: Place) -> None:
+    for other in PLACES:
+        sign = (*other.owner, *other.container, place.sign)
+        assert {sign in paths for paths in places(other.resource_type)} == {other is place}
+
+
+def test_containers_that_take_credentials_in_another_shape_have_a_sign() -> None:
+    shapes = {place.credentials for place in PLACES if place.sign is None}
+    assert shapes == {PLACES[0].credentials}
