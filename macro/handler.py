@@ -52,7 +52,7 @@ def handler(event: Json, context: object) -> Response:
     what stands in the event.
     """
     given = get(event, "requestId")
-    request_id = given if isinstance(given, str) else ""
+    request_id = given if isinstance(given, str) and given.isprintable() else ""
     known = {"request": request_id if re.fullmatch(r"[\w-]{1,64}", request_id) else "unknown"}
     try:
         fragment = _expanded(event)
@@ -80,11 +80,15 @@ def _expanded(event: Json) -> Json:
         if expansion.problems:
             raise _Failed([_seen_from(path, problem) for problem in expansion.problems])
         expanded = apply(template, expansion.edits)
-        size = _size(expanded) if expansion.edits else 0
+        size = _size(expanded)
     except RecursionError:
         message, mend = "The template nests too deep.", "Nest its mappings and lists less deep."
         raise _Failed([Problem("PI005", (), message, mend)]) from None
-    if size > limits.TEMPLATE_BYTES:
+    except UnicodeEncodeError:
+        message = "The template holds half of a surrogate pair, which is no character."
+        mend = r"Look for an escape between \ud800 and \udfff that stands alone."
+        raise _Failed([Problem("PI001", (), message, mend)]) from None
+    if expansion.edits and size > limits.TEMPLATE_BYTES:
         raise _Failed([limits.too_large(size)])
     return _at(expanded, path)
 
@@ -135,9 +139,11 @@ def _at(node: Json, path: Path) -> Json:
 
 
 def _size(template: Json) -> int:
-    """The bytes of a template as JSON without white space: the least that CloudFormation counts."""
-    text = json.dumps(template, ensure_ascii=False, separators=(",", ":"))
-    return len(text.encode("utf-8", "surrogatepass"))
+    """The bytes of a template as JSON without white space: the least that CloudFormation counts.
+
+    Raises UnicodeEncodeError or RecursionError where Lambda's runtime could not write it either.
+    """
+    return len(json.dumps(template, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def _seen_from(path: Path, problem: Problem) -> Problem:

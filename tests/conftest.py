@@ -1,0 +1,135 @@
+"""Fixtures that several modules of tests share."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from environments import environment
+from macro.template import Json
+from runtime_api import Function, running
+
+ROOT = Path(__file__).parents[1]
+
+
+def _installed(request: pytest.FixtureRequest, requirement: str) -> Path:
+    name = f"{requirement}-{sys.version_info.major}.{sys.version_info.minor}"
+    return environment(request.config.cache.mkdir(name), requirement)
+
+
+@pytest.fixture(scope="session")
+def sam(request: pytest.FixtureRequest) -> Path:
+    """AWS's SAM CLI: the directory of its programs."""
+    return _installed(request, "aws-sam-cli")
+
+
+@pytest.fixture(scope="session")
+def runtime(request: pytest.FixtureRequest) -> Path:
+    """AWS's runtime client for Lambda: the directory of its Python."""
+    if sys.platform != "linux":
+        pytest.skip("AWS's runtime client comes with its HTTP client for Linux alone")
+    return _installed(request, "awslambdaric")
+
+
+@pytest.fixture(scope="session")
+def emulator(request: pytest.FixtureRequest) -> Path:
+    """An emulator of AWS that enforces IAM: the directory of its programs."""
+    return _installed(request, "ministack")
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project's files, in which a program may write."""
+    copy = tmp_path_factory.mktemp("project")
+    for name in _files():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, copy / name)
+    return copy
+
+
+def _files() -> list[Path]:
+    """What git has or would take; where it is not there, what is not hidden and no bytecode."""
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    try:
+        listed = subprocess.run(listing, cwd=ROOT, capture_output=True, check=True, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        names = [path.relative_to(ROOT) for path in ROOT.rglob("*")]
+        hidden = re.compile(r"\.|__pycache__$")
+        names = [name for name in names if not any(hidden.match(part) for part in name.parts)]
+    else:
+        names = [Path(name) for name in listed.stdout.split("\0") if name]
+    return [name for name in names if (ROOT / name).is_file()]
+
+
+@pytest.fixture(scope="session")
+def run_sam(
+    sam: Path, project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs SAM CLI in the copy of the project, as someone without credentials.
+
+    Takes the command's arguments, and by name what else is to stand in its environment.
+    """
+    variables = {
+        **{name: os.environ[name] for name in os.environ if not name.startswith(("AWS_", "SAM_"))},
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "HOME": str(tmp_path_factory.mktemp("home")),
+        # SAM wants a Python on the PATH, of any version: there are no requirements to install.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "SAM_CLI_TELEMETRY": "0",
+    }
+
+    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sam / "sam", *arguments],
+            cwd=project,
+            env={**variables, **more},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def artefact(run_sam: Callable[..., subprocess.CompletedProcess[str]], project: Path) -> Path:
+    """The directory that `sam build` makes of the function's code, and that goes into Lambda."""
+    built = run_sam("build")
+    assert built.returncode == 0, built.stdout
+    (directory,) = (path for path in (project / ".aws-sam" / "build").iterdir() if path.is_dir())
+    return directory
+
+
+@pytest.fixture(scope="session")
+def function(
+    artefact: Path, runtime: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Function]:
+    """The built function under AWS's runtime client."""
+    handler = re.search(r"Handler: (\S+)", (artefact.parent / "template.yaml").read_text("utf-8"))
+    assert handler
+    output = tmp_path_factory.mktemp("function") / "log"
+    with running(runtime / "python", artefact, handler[1], output) as function:
+        yield function
+
+
+@pytest.fixture(scope="session")
+def invoke(function: Function) -> Callable[[Json], Any]:
+    """A macro's event -> its response, by the built function."""
+
+    def response(event: Json) -> Any:
+        answer = function.invoke(event)
+        assert answer.status == "response", answer
+        return answer.body
+
+    return response
