@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from macro.source import parse
 
 ROOT = Path(__file__).parents[1]
 
@@ -53,6 +57,15 @@ def test_a_template_is_valid(
 ) -> None:
     done = run_sam("validate", "--lint", "--template", template, "--region", region)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_published_version_is_that_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    template: Any = parse((ROOT / "template.yaml").read_bytes(), "template.yaml").template
+    published = template["Metadata"]["AWS::ServerlessRepo::Application"]
+    assert published["SemanticVersion"] == project["version"]
+    assert published["SpdxLicenseId"] == project["license"]
+    assert [(ROOT / published[key]).is_file() for key in ("LicenseUrl", "ReadmeUrl")] == [True] * 2
 
 
 def test_the_artefact_holds_the_package_alone(artefact: Path, project: Path) -> None:
