@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -28,11 +28,11 @@ from macro.template import (
     get,
     spelled,
 )
+from macro.waits import Wait, wait_for
 
 ROLE_SUFFIX = "PrivateImageRole"
 POLICY_SUFFIX = "PrivateImagePolicy"
 POLICY_NAME = "PrivateImage"
-WAITS_KEY = "PrivateImagePolicies"
 
 
 _MANAGED_POLICIES = "arn:${AWS::Partition}:iam::aws:policy/"
@@ -53,25 +53,38 @@ class Vacancy:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """A policy that a resource must come after; `condition` names the policy's, if it has one."""
+class Placed:
+    """A policy where it has come to stand: on a role of the template ("role"), on one that is made
+    for it ("new role"), or as a resource of its own ("policy"). `logical_id` is that resource's."""
 
-    policy: str
-    when: Holds
-    condition: str | None
+    policy: Policy
+    kind: Literal["role", "new role", "policy"]
+    logical_id: str
 
 
-def attach(
-    grants: Iterable[Grant], vacancies: Iterable[Vacancy], stack: Stack
-) -> tuple[list[Edit], list[Problem]]:
-    """The edits that put every grant in its place, and what stands in the way of some."""
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The edits that put every grant in its place, the policies they write, and what stands in the
+    way of some."""
+
+    edits: list[Edit]
+    policies: list[Placed]
+    problems: list[Problem]
+
+
+def attach(grants: Iterable[Grant], vacancies: Iterable[Vacancy], stack: Stack) -> Attached:
+    """Finds for every grant its place."""
     attachment = _Attachment(sorted(grants, key=_grant_order), stack)
     attachment.fill_roles()
     attachment.create_roles(list(vacancies))
     attachment.stand_apart()
-    attachment.wait()
-    edits = [*attachment.edits, *attachment.conditions.edits()]
-    return edits, [*attachment.problems, *limits.check_resources(stack, attachment.added)]
+    edits = [
+        *attachment.edits,
+        *wait_for(attachment.waits.values()),
+        *attachment.conditions.edits(),
+    ]
+    problems = [*attachment.problems, *limits.check_resources(stack, attachment.added)]
+    return Attached(edits, attachment.placed, problems)
 
 
 def _grant_order(grant: Grant) -> tuple[str, str, list[tuple[str, bool]]]:
@@ -83,6 +96,7 @@ class _Attachment:
 
     def __init__(self, grants: list[Grant], stack: Stack) -> None:
         self.edits: list[Edit] = []
+        self.placed: list[Placed] = []
         self.problems: list[Problem] = []
         self.added: list[tuple[Loop, ...]] = []
         self.stack = stack
@@ -130,6 +144,7 @@ class _Attachment:
             role = policy.role.resource
             policies.setdefault(role.path, (role, []))[1].append(policy)
         for role, of_role in policies.values():
+            self.placed += [Placed(policy, "role", role.logical_id) for policy in of_role]
             items = self._items(of_role, role.when, self._names_on(role))
             own = get(role.body, "Properties", "Policies")
             path = (*role.path, "Properties")
@@ -210,6 +225,7 @@ class _Attachment:
             if not self.order.add(path, needed):
                 self.problems.append(_circle(owner, policies[path][0].paths[0]))
             logical_id = self._logical_id(owner, owner.loops, ROLE_SUFFIX, alike[0].path)
+            self.placed += [Placed(policy, "new role", logical_id) for policy in policies[path]]
             when = alike[0].when.intersection(*(vacancy.when for vacancy in alike))
             items = self._items(policies[path], when, set())
             self._add(
@@ -256,6 +272,7 @@ class _Attachment:
     def _add_policy(self, policy: Policy) -> None:
         first = policy.served[0]
         logical_id = self._logical_id(first, policy.scope, POLICY_SUFFIX, policy.paths[0])
+        self.placed.append(Placed(policy, "policy", logical_id))
         condition = self.conditions.name(policy.when, policy.scope)
         properties: dict[str, Json] = {
             "PolicyName": _name_of_its_own(logical_id),
@@ -306,67 +323,6 @@ class _Attachment:
         after = served.logical_id if served.loops == scope else None
         self.edits.append(Edit("add", (*section, logical_id), body, after=after))
         self.added.append(scope)
-
-    def wait(self) -> None:
-        """Lets each resource come after the policies that stand apart for it."""
-        for _, (served, waits) in sorted(self.waits.items(), key=lambda item: str(item[0])):
-            own = served.body.get("DependsOn")
-            takes_text = own is None or isinstance(own, (str, list))
-            direct = [
-                wait.policy
-                for wait in waits
-                if takes_text and wait.when <= served.when and "${" not in wait.policy
-            ]
-            self.edits += _depend(served, sorted(direct))
-            rest = sorted(
-                (wait.policy, None if wait.when <= served.when else wait.condition)
-                for wait in waits
-                if wait.policy not in direct
-            )
-            self.edits += _refer(served, rest)
-
-
-def _depend(served: Resource, policies: list[str]) -> Iterator[Edit]:
-    """`DependsOn`: right for policies that are there whenever the resource is, outside of loops."""
-    if not policies:
-        return
-    path = (*served.path, "DependsOn")
-    own = served.body.get("DependsOn")
-    listed: list[Json] = [*policies]
-    if isinstance(own, list):
-        yield from (Edit("add", (*path, "-"), policy) for policy in listed)
-    elif isinstance(own, str):
-        yield Edit("replace", path, [own, *listed])
-    else:
-        value = listed[0] if len(listed) == 1 else listed
-        there = "DependsOn" in served.body
-        yield Edit("replace" if there else "add", path, value, after=_head(served))
-
-
-def _refer(served: Resource, policies: list[tuple[str, str | None]]) -> Iterator[Edit]:
-    """References in `Metadata`, which CloudFormation counts as dependencies, conditions and all."""
-    if not policies:
-        return
-    items: list[Json] = [
-        choice(condition, ref(policy), NO_VALUE) if condition else ref(policy)
-        for policy, condition in policies
-    ]
-    path = (*served.path, "Metadata")
-    own = served.body.get("Metadata")
-    if not isinstance(own, dict):
-        there = "Metadata" in served.body
-        value: Json = {WAITS_KEY: items}
-        yield Edit("replace" if there else "add", path, value, after=_head(served))
-    elif isinstance(own.get(WAITS_KEY), list):
-        yield from (Edit("add", (*path, WAITS_KEY, "-"), item) for item in items)
-    else:
-        there = WAITS_KEY in own
-        yield Edit("replace" if there else "add", (*path, WAITS_KEY), items)
-
-
-def _head(served: Resource) -> str:
-    """The key behind which a resource's attributes read best."""
-    return "Condition" if "Condition" in served.body else "Type"
 
 
 def _role_name(policy: Policy) -> Json:

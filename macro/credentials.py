@@ -36,7 +36,7 @@ def container_edits(
     if short.image_path:
         yield Edit("move", (*path, "Image"), source=short.image_path)
     else:
-        yield Edit("add", (*path, "Image"), _written(graft(short.image, lambda leaf: leaf.value)))
+        yield Edit("add", (*path, "Image"), written(graft(short.image, lambda leaf: leaf.value)))
     if parameters != NO_VALUE:
         target = (*path, shape.key)
         if short.secret_path:
@@ -50,7 +50,7 @@ def container_edits(
         else:
 
             def in_full(private: Fork[Json] | Json) -> Json:
-                return {shape.parameter: _written(private), **dict(shape.constants)}
+                return {shape.parameter: written(private), **dict(shape.constants)}
 
             yield Edit("add", target, _where_private(parameters, in_full))
         for key, value in shape.siblings:
@@ -61,9 +61,10 @@ def container_edits(
         yield Edit("remove", block)
 
 
-def _written(tree: Fork[Json] | Json) -> Json:
+def written(tree: Fork[Json] | Json) -> Json:
+    """A tree of values as one value: forks become `Fn::If`."""
     if isinstance(tree, Fork):
-        return choice(tree.condition, _written(tree.then), _written(tree.otherwise))
+        return choice(tree.condition, written(tree.then), written(tree.otherwise))
     return tree
 
 

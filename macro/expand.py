@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from macro.arn import Mistake
-from macro.attach import Vacancy, attach
+from macro.attach import Placed, Vacancy, attach
 from macro.calls import (
     SNIPPET,
     check_calls,
@@ -17,7 +17,7 @@ from macro.calls import (
     take_out,
 )
 from macro.containers import PLACES, Place
-from macro.credentials import container_edits
+from macro.credentials import container_edits, written
 from macro.grants import Created, Grant, Permission, key_permission, secret_permissions
 from macro.image import read_registries
 from macro.intrinsics import canonical
@@ -39,6 +39,7 @@ from macro.template import (
     both,
     branches,
     get,
+    graft,
     leaves,
     walk,
 )
@@ -47,16 +48,31 @@ __all__ = ["Context", "Expansion", "expand"]
 
 
 @dataclass(frozen=True, slots=True)
+class Pulled:
+    """A container that pulls with the shorthand: its image and the parameter of its credentials as
+    they are written, `AWS::NoValue` where the image is public. It is there where `when` holds."""
+
+    resource: Resource
+    path: Path
+    when: When
+    image: Json
+    parameter: Json
+
+
+@dataclass(frozen=True, slots=True)
 class Expansion:
     """What an expansion comes to: `edits` to make, or `problems` that stand in the way.
 
-    `notes` are worth a look and stop nothing. `grants` are what the edits grant, unmerged.
+    `notes` are worth a look and stop nothing. `containers` are those with shorthand; `grants` are
+    what the edits grant to their roles, unmerged, and `policies` the same as it is written.
     """
 
     edits: tuple[Edit, ...] = ()
     problems: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
+    containers: tuple[Pulled, ...] = ()
     grants: tuple[Grant, ...] = ()
+    policies: tuple[Placed, ...] = ()
 
 
 _PLACES_BY_TYPE: dict[str, list[Place]] = {}
@@ -76,14 +92,19 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
         return Expansion(problems=(Problem("PI004", (), message, mend),))
     run = _Run(Stack(template, context or Context()))
     run.read()
-    attached, in_the_way = attach(run.grants, run.vacancies, run.stack)
-    problems = tuple(dict.fromkeys([*run.problems, *in_the_way]))
+    attached = attach(run.grants, run.vacancies, run.stack)
+    problems = tuple(dict.fromkeys([*run.problems, *attached.problems]))
     uncalled = note_on_calls(template) if run.found - run.called else ()
     notes = tuple(dict.fromkeys([*run.notes, *uncalled]))
     if problems:
         return Expansion(problems=problems, notes=notes)
-    edits = (*run.edits, *attached, *leave(template))
-    return Expansion(edits, (), notes, tuple(run.grants))
+    return Expansion(
+        (*run.edits, *attached.edits, *leave(template)),
+        notes=notes,
+        containers=tuple(run.containers),
+        grants=tuple(run.grants),
+        policies=tuple(attached.policies),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +127,7 @@ class _Run:
         self.registries, self.problems = read_registries(stack.template)
         self.notes: list[Problem] = []
         self.edits: list[Edit] = []
+        self.containers: list[Pulled] = []
         self.grants: list[Grant] = []
         self.vacancies: list[Vacancy] = []
         self.found: set[Path] = set()  # the containers with shorthand
@@ -152,6 +174,8 @@ class _Run:
         needs: list[_Need] = []
         parameters = self._parameters(short.pull, when, place, resource, at, needs)
         self.edits += container_edits(short, parameters, container, path, place, at)
+        image = written(graft(short.image, lambda leaf: leaf.value))
+        self.containers.append(Pulled(resource, path, when, image, written(parameters)))
         if not calls:
             return needs
         self.called.add(path)
