@@ -1,27 +1,22 @@
-"""The command line: reads files, expands them, says what is wrong where; `main(argv) -> int`."""
+"""The command line: its commands, their options and exit codes; `main(argv) -> int`."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
-from collections.abc import Iterable, Sequence
-from pathlib import Path as File
+from collections.abc import Sequence
 
-from macro import limits
-from macro.expand import Context, expand
-from macro.rewrite import rewrite
-from macro.source import LocatedProblem, Source, SourceError, parse
-from macro.stack import ACCOUNT_ID, REGION_CODE
-from macro.template import Problem, get
-
-OK, PROBLEMS, USAGE = 0, 1, 2
+from macro import __version__
+from macro.usage import PROBLEMS, USAGE, Usage
 
 EXPAND_EXAMPLES = """\
 examples:
   python -m macro expand template.yaml
   python -m macro expand template.yaml -o expanded.yaml -p RegistrySecret=registry/quay
+  python -m macro expand template.yaml --diff
+  python -m macro expand templates --output-dir expanded
+  python -m macro expand templates --output-dir expanded --check
   aws s3 cp s3://bucket/template.yaml - | python -m macro expand -
 """
 
@@ -30,21 +25,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command. Returns 0; 1 for problems in a template; 2 for wrong usage."""
     options = _parser().parse_args(argv)
     try:
-        return _expand(options)
-    except _Usage as error:
+        return _run(options)
+    except Usage as error:
         return _say(f"error: {error}", USAGE)
-    except SourceError as error:
-        return _say(str(error), PROBLEMS)
     except BrokenPipeError:
         # Whoever read the output has gone; what Python would flush on exit has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PROBLEMS
     except KeyboardInterrupt:
-        return _say("interrupted; nothing was written", 130)
+        return _say("interrupted", 130)
 
 
-class _Usage(Exception):
-    """The command was called in a way that it cannot do anything with."""
+def _run(options: argparse.Namespace) -> int:
+    """Runs the command, which is imported only now: help and version wait for none of it."""
+    from macro.expand_files import expand_files
+
+    return expand_files(options)
 
 
 def _say(text: str, code: int) -> int:
@@ -57,18 +53,60 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m macro",
         description="PrivateImage: containers from private registries, in CloudFormation.",
     )
+    parser.add_argument("--version", action="version", version=f"PrivateImage {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     command = commands.add_parser(
         "expand",
-        help="write a template with its PrivateImage blocks expanded",
+        help="write templates with their PrivateImage blocks expanded",
         description="Writes a template that CloudFormation deploys as it is: every PrivateImage"
         " block becomes an image, its credentials and a grant. All else stays as you wrote it.",
         epilog=EXPAND_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("file", metavar="FILE", help="the template, YAML or JSON; - is stdin")
-    command.add_argument("-o", "--output", metavar="FILE", help="write there, not to stdout")
     command.add_argument(
+        "paths",
+        metavar="FILE",
+        nargs="+",
+        help="a template, YAML or JSON; a folder of them; a pattern such as 'stacks/**/*.yaml';"
+        " - is standard input",
+    )
+    _add_output(command)
+    _add_deployment(command)
+    return parser
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("where it goes", "to standard output, or")
+    places = group.add_mutually_exclusive_group()
+    places.add_argument("-o", "--output", metavar="FILE", help="to this file")
+    places.add_argument(
+        "--output-dir", metavar="DIR", help="under this folder, each in the place of its source"
+    )
+    places.add_argument("--in-place", action="store_true", help="into the files themselves")
+    group.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="write what has no problem, even if another file has one",
+    )
+    group = command.add_argument_group("see it first", "nothing is written with")
+    group.add_argument("--diff", action="store_true", help="a unified diff of what changes")
+    group.add_argument("--explain", action="store_true", help="who may then read what, in words")
+    group.add_argument(
+        "--format",
+        choices=["text", "json"],
+        default="text",
+        help="json: edits (RFC 6902), grants and problems as data",
+    )
+    group.add_argument(
+        "--check",
+        action="store_true",
+        help="exit with 1 where what is there is not up to date with its source",
+    )
+
+
+def _add_deployment(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("what is deployed, as far as it is known")
+    group.add_argument(
         "-p",
         "--parameter",
         metavar="NAME=VALUE",
@@ -76,97 +114,23 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="the value that a parameter will have; may be given more than once",
     )
-    command.add_argument("--region", metavar="REGION", help="the Region that is deployed to")
-    command.add_argument("--account", metavar="ID", help="the account that is deployed to")
-    return parser
-
-
-def _expand(options: argparse.Namespace) -> int:
-    context = _context(options)
-    source = parse(_read(options.file), "<stdin>" if options.file == "-" else options.file)
-    _check_parameters(context, source)
-    expansion = expand(source.template, context)
-    _report(source, expansion.notes, "warning: ")
-    if expansion.problems:
-        return _report(source, expansion.problems)
-    data = rewrite(source, expansion.edits).encode()
-    if expansion.edits and len(data) > limits.TEMPLATE_BYTES:
-        return _report(source, [limits.too_large(len(data))])
-    _write(data, options.output)
-    return OK
-
-
-def _context(options: argparse.Namespace) -> Context:
-    parameters: dict[str, str] = {}
-    for given in options.parameter:
-        name, equals, value = given.partition("=")
-        if not equals or not re.fullmatch("[A-Za-z0-9]+", name):
-            raise _Usage("-p takes NAME=VALUE, as in -p RegistrySecret=registry/quay")
-        parameters[name] = value
-    if options.region and not REGION_CODE.fullmatch(options.region):
-        raise _Usage("--region takes a Region's code, as in --region eu-west-1")
-    if options.account and not ACCOUNT_ID.fullmatch(options.account):
-        raise _Usage("--account takes an account's twelve digits")
-    return Context(dict(parameters), options.region, options.account)
-
-
-def _check_parameters(context: Context, source: Source) -> None:
-    declared = get(source.template, "Parameters")
-    unknown = context.parameters.keys() - (declared if isinstance(declared, dict) else {}).keys()
-    if unknown:
-        raise _Usage(f"{source.name} has no parameter {', '.join(sorted(unknown))}")
-
-
-def _read(name: str) -> bytes:
-    if name == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return File(name).read_bytes()
-    except OSError as error:
-        raise _Usage(f"{name} cannot be read: {error.strerror}") from None
-
-
-def _write(data: bytes, name: str | None) -> None:
-    """Writes all or nothing: a file is written beside the old one, which it then replaces."""
-    if name is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.flush()
-        return
-    import tempfile  # slow to import, and needed here only
-
-    target = File(os.path.realpath(name))
-    try:
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)  # a device or a pipe: there is nothing to replace
-            return
-        mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
-        handle, name_beside = tempfile.mkstemp(dir=target.parent)
-        beside = File(name_beside)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            beside.chmod(mode)
-            beside.replace(target)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise _Usage(f"{name} cannot be written: {error.strerror}") from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _report(source: Source, problems: Iterable[Problem], kind: str = "") -> int:
-    """Says each problem with its place in the author's text, in the text's order."""
-    located = []
-    for problem in problems:
-        line, column = source.position(problem.path, problem.on_key)
-        told = LocatedProblem(line, column, problem.code, kind + problem.message, problem.mend)
-        located.append(told)
-    for told in sorted(located, key=lambda told: (told.line, told.column, told.code)):
-        print(f"{source.name}:{told}", file=sys.stderr)
-    return PROBLEMS
+    group.add_argument(
+        "--parameter-file",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a file of them: JSON as the AWS CLI takes it, or lines of NAME=VALUE",
+    )
+    group.add_argument(
+        "--config-env",
+        metavar="ENV",
+        help="take parameters and Region from this environment of the SAM CLI's configuration",
+    )
+    group.add_argument(
+        "--config-file", metavar="FILE", help="that configuration, if it is not samconfig.toml"
+    )
+    group.add_argument("--region", metavar="REGION", help="the Region that is deployed to")
+    group.add_argument("--account", metavar="ID", help="the account that is deployed to")
+    group.add_argument(
+        "--profile", metavar="NAME", help="the AWS profile that may name Region and account"
+    )

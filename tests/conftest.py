@@ -20,6 +20,15 @@ from runtime_api import Function, running
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_known_of_a_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the machine says of Region, account and profile, or of GitHub, counts nowhere."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+
+
 def _installed(request: pytest.FixtureRequest, requirement: str) -> Path:
     name = f"{requirement}-{sys.version_info.major}.{sys.version_info.minor}"
     return environment(request.config.cache.mkdir(name), requirement)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from macro import __version__
 from macro.source import parse
 
 ROOT = Path(__file__).parents[1]
@@ -63,7 +64,7 @@ def test_the_published_version_is_that_of_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     template: Any = parse((ROOT / "template.yaml").read_bytes(), "template.yaml").template
     published = template["Metadata"]["AWS::ServerlessRepo::Application"]
-    assert published["SemanticVersion"] == project["version"]
+    assert published["SemanticVersion"] == __version__
     assert published["SpdxLicenseId"] == project["license"]
     assert [(ROOT / published[key]).is_file() for key in ("LicenseUrl", "ReadmeUrl")] == [True] * 2
 

@@ -1,0 +1,7 @@
+"""How a command ends: its exit codes, and the exception for one that was called wrongly."""
+
+OK, PROBLEMS, USAGE = 0, 1, 2
+
+
+class Usage(Exception):
+    """The command was called in a way that it cannot do anything with; the text says how to."""
