@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,3 +42,22 @@ def test_ci_finds_the_two_commands_and_no_other() -> None:
     found = [line for line in README.splitlines() if line.startswith("python3 -m venv ")]
     assert found == COMMANDS
     assert "grep '^python3 -m venv ' README.md" in (ROOT / ".ci" / "run").read_text("utf-8")
+
+
+def test_the_commands_that_are_shown_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shell = "".join(text for language, text in BLOCKS if language == "sh")
+    commands = [
+        shlex.split(line, comments=True)[3:]
+        for line in shell.splitlines()
+        if line.startswith("python -m macro expand ")
+    ]
+    assert len(commands) >= 7
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    for name in ("template.yaml", "samconfig.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for command in commands:
+        assert main(command) == 0, command
+    assert len(list((tmp_path / "expanded").iterdir())) == len(list((ROOT / "examples").iterdir()))
