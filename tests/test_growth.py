@@ -29,6 +29,13 @@ def task(*containers: Json, **others: Json) -> dict[str, Json]:
     return {"Type": "AWS::ECS::TaskDefinition", "Properties": properties, **others}
 
 
+def within(conditions: list[str], value: Json) -> Json:
+    """The value where all the conditions hold, and else nothing."""
+    for condition in conditions:
+        value = {"Fn::If": [condition, value, {"Ref": "AWS::NoValue"}]}
+    return value
+
+
 def private(secret: Json) -> Json:
     return {"Name": "web", "PrivateImage": {"Image": "quay.io/acme/web:1", "Secret": secret}}
 
@@ -111,6 +118,42 @@ SHAPES: dict[str, Callable[[int], dict[str, Json]]] = {
     },
     "blocks that are misplaced": lambda n: {
         "Resources": {f"Topic{i}": {"Type": "T", "PrivateImage": "x"} for i in range(n)}
+    },
+    "policies that a role has": lambda n: {
+        "Resources": {
+            "Role": {
+                "Type": "AWS::IAM::Role",
+                "Properties": {"Policies": [{"PolicyName": f"PrivateImage{i}"} for i in range(n)]},
+            },
+            "Task": task(private("registry/web")),
+        }
+    },
+    "secrets of a policy that stands apart": lambda n: {
+        "Resources": {
+            "Task": {
+                "Type": "AWS::ECS::TaskDefinition",
+                "Properties": {
+                    "ExecutionRoleArn": "exec",
+                    "ContainerDefinitions": [private(f"registry/{i}") for i in range(n)],
+                },
+            }
+        }
+    },
+    "containers under conditions made of conditions": lambda n: {
+        "Conditions": {
+            **{f"C{i}": {"Fn::Not": [{"Condition": f"C{i + 1}"}]} for i in range(10)},
+            "C10": {"Fn::Equals": [{"Ref": "AWS::Region"}, "eu-west-1"]},
+        },
+        "Resources": {
+            "Role": ROLE,
+            "Task": task(*(within([f"C{i % 10}", "C0"], private("a")) for i in range(n))),
+        },
+    },
+    "containers deep within conditions": lambda n: {
+        "Resources": {
+            "Role": ROLE,
+            "Task": task(*(within([f"C{i}" for i in range(10)], private("a")) for _ in range(n))),
+        }
     },
     "outputs": lambda n: {
         "Resources": {"Role": ROLE, "Task": task(private("registry/web"))},
