@@ -58,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "expand",
         help="write templates with their PrivateImage blocks expanded",
-        description="Writes a template that CloudFormation deploys as it is: every PrivateImage"
-        " block becomes an image, its credentials and a grant. All else stays as you wrote it.",
+        description="Writes a template that CloudFormation deploys as it is: every PrivateImage\n"
+        "block becomes an image, its credentials and a grant. All else stays as you wrote it.",
         epilog=EXPAND_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
