@@ -1,0 +1,136 @@
+"""The codes of what is wrong with a template as data, each with the words of docs/problems.md."""
+
+from __future__ import annotations
+
+# A code: what the problem is, and the mistake that leads to it. Problems of a text have no row:
+# they show before there is a template, or when one is written.
+CODES = {
+    "PI101": ("an unknown key", "a typing error; the key that was likely meant is named"),
+    "PI102": (
+        "no image",
+        "`Image` was left out or has no value, or one branch of `Fn::If` has none",
+    ),
+    "PI103": (
+        "no secret",
+        "neither `Secret` nor an entry of the registry table says what opens the image",
+    ),
+    "PI104": (
+        "a key beside PrivateImage that it writes itself",
+        "`Image` or the credentials of before were left in place",
+    ),
+    "PI105": (
+        "PrivateImage where it has no effect",
+        "it stands on the service, on the task definition itself, or one level too deep",
+    ),
+    "PI106": ("a value of the wrong type", "`Grant` is neither true nor false"),
+    "PI107": (
+        "a registry table that cannot be read",
+        "a registry with `https://` or a tag; an entry with other keys than `Secret` and `KmsKey`",
+    ),
+    "PI108": (
+        "parameters of the macro where it takes none",
+        (
+            "`Parameters` beside `Name: PrivateImage` in the `Transform` section, or"
+            " other ones than `Grant` beside a block"
+        ),
+    ),
+    "PI109": (
+        "`Fn::Transform` on a container without `Grant: false`",
+        "there the macro sees the container alone and cannot reach the role",
+    ),
+    "PI201": (
+        "an image in Amazon ECR",
+        "ECR takes no secret: the execution role's own permissions open it, so write plain `Image`",
+    ),
+    "PI202": ("no image reference", "a scheme, a space, an upper-case repository, two tags"),
+    "PI203": (
+        "an image whose secret cannot be looked up",
+        "the registry is a parameter, or two entries of the table may match",
+    ),
+    "PI301": (
+        "a JSON key behind the secret",
+        "copied from the `Secrets` of a container, where `:password::` has its place",
+    ),
+    "PI302": (
+        "a parameter of Systems Manager",
+        "registry credentials come from Secrets Manager alone",
+    ),
+    "PI303": (
+        "a dynamic reference to a secret's value",
+        "`{{resolve:secretsmanager:...}}` would put the login into the template",
+    ),
+    "PI304": ("not a secret", "the ARN or the resource is of another kind"),
+    "PI305": ("a wildcard", "copied from a policy; it would open more than the one secret or key"),
+    "PI306": ("a malformed secret", "an ARN that lost a part, a name with a space"),
+    "PI307": ("an ARN of another partition", "a template of `aws` in a China or GovCloud Region"),
+    "PI308": (
+        "another account's secret without a full ARN",
+        "only the full ARN, with its hyphen and six characters, is found from another account",
+    ),
+    "PI309": ("a partial ARN in CodeBuild", "CodeBuild takes a full ARN or a name"),
+    "PI310": (
+        "not a key",
+        "the ARN, id, alias or resource is of another kind, or the key of another AWS service",
+    ),
+    "PI311": (
+        "another account's secret without the ARN of its key",
+        (
+            "the key that AWS manages opens no secret to another account, and an id or"
+            " alias is one of this account"
+        ),
+    ),
+    "PI401": (
+        "a role of another account",
+        "this stack cannot attach a policy there: its owner must, and `Grant: false` says so",
+    ),
+    "PI402": (
+        "not a role that a policy can be attached to",
+        "a user, a service-linked role, another resource",
+    ),
+    "PI403": (
+        "no role",
+        (
+            "CodeBuild needs a service role of yours; `Grant: false` vouches for a role"
+            " that is not named"
+        ),
+    ),
+    "PI404": (
+        "no possible order",
+        "the secret, its key or the role depends on the very resource that must wait for the grant",
+    ),
+    "PI405": (
+        "a loop's resource that cannot be referred to",
+        "a logical id with `&{}`: CloudFormation replaces it in keys only",
+    ),
+    "PI501": ("more than 500 resources", "what is added makes the stack too large"),
+    "PI502": (
+        "a logical id over 255 characters",
+        "the resource's own id leaves no room for what is added",
+    ),
+    "PI503": ("inline policies over 10,240 characters", "too many secrets for one role"),
+    "PI901": (
+        "the execution role is the task role too",
+        "the application's code can read the login to the registry",
+    ),
+    "PI902": (
+        "no `Transform: PrivateImage`",
+        "CloudFormation would not call the macro; an expanded template needs none",
+    ),
+    "PI903": (
+        "a parameter's default decided the form",
+        (
+            "a deployment with a value of another form needs its own expansion: give"
+            " the value with `-p`"
+        ),
+    ),
+    "PI904": (
+        "a role that is not there when the container is",
+        (
+            "their conditions exclude each other; CloudFormation refuses the stack"
+            " where both are wanted"
+        ),
+    ),
+}
+
+WARNINGS = "PI9"
+"""How the codes of warnings begin."""
