@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from environments import environment
+import registry_server
+from environments import alone, environment
 from macro.template import Json
 from runtime_api import Function, running
 
@@ -52,6 +53,14 @@ def runtime(request: pytest.FixtureRequest) -> Path:
 def emulator(request: pytest.FixtureRequest) -> Path:
     """An emulator of AWS that enforces IAM: the directory of its programs."""
     return _installed(request, "ministack")
+
+
+@pytest.fixture(scope="session")
+def registry_program(request: pytest.FixtureRequest) -> str:
+    """A real registry of images: its program."""
+    folder = request.config.cache.mkdir("docker-registry")
+    with alone(folder.with_name("docker-registry.lock")):
+        return registry_server.program(folder)
 
 
 @pytest.fixture(scope="session")

@@ -165,3 +165,47 @@ def test_a_reader_that_goes_away(template: Path) -> None:
     os.close(writing)
     assert process.communicate()[1] == b""
     assert process.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "package", "extra"),
+    [
+        (["verify", "examples/fargate.yaml", "--region", "eu-west-1"], "boto3", "aws"),
+        (["login", "quay.io", "--username", "x", "--password-stdin"], "urllib3", "aws"),
+        (["lint", "template.yaml"], "cfnlint", "lint"),
+    ],
+)
+def test_a_command_without_its_extra_names_it(
+    arguments: list[str], package: str, extra: str
+) -> None:
+    program = f"import sys\nsys.modules[{package!r}] = None\nfrom macro.cli import main\n"
+    command = [sys.executable, "-c", f"{program}sys.exit(main(sys.argv[1:]))", *arguments]
+    done = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        check=False,
+        text=True,
+        input="",
+    )
+    install = f"pip install 'private-image-macro[{extra}]'"
+    assert done.stderr == f"error: this command needs {package}: {install}\n"
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["verify"], "the following arguments are required"),
+        (["login", "quay.io"], "the following arguments are required: --username"),
+        (["login", "quay.io", "--username", "x", "--password", "hunter2"], "--password-stdin\n"),
+        (["login", "quay.io", "--username", "x", "--password=hunter2"], "--password-stdin\n"),
+    ],
+)
+def test_wrong_usage_of_verify_and_login(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    error = capsys.readouterr().err
+    assert said in error and "hunter2" not in error
