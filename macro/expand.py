@@ -16,7 +16,7 @@ from macro.calls import (
     note_on_calls,
     take_out,
 )
-from macro.containers import PLACES, Place
+from macro.containers import PLACES, Credentials, Place
 from macro.credentials import container_edits, written
 from macro.grants import Created, Grant, Permission, key_permission, secret_permissions
 from macro.image import read_registries
@@ -125,6 +125,7 @@ class _Run:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.registries, self.problems = read_registries(stack.template)
+        self.secrets: dict[tuple[str, Credentials], Secret] = {}
         self.notes: list[Problem] = []
         self.edits: list[Edit] = []
         self.containers: list[Pulled] = []
@@ -206,7 +207,7 @@ class _Run:
         if pull.secret.value == NO_VALUE:
             return NO_VALUE
         try:
-            secret = read_secret(pull.secret.value, place.credentials, self.stack, resource)
+            secret = self._secret(pull.secret.value, place.credentials, resource)
         except Mistake as mistake:
             self.problems.append(mistake.at(pull.secret.path))
             secret = Secret(NO_VALUE, (NO_VALUE,), REGION)  # so that key and role are read too
@@ -227,6 +228,15 @@ class _Run:
             self._note_defaults(found.defaults, at)
             needs.append(_Need(path, holds, key_permission(found, secret)))
         return secret.parameter
+
+    def _secret(self, value: Json, credentials: Credentials, resource: Resource) -> Secret:
+        """As `read_secret`; a name or an ARN, which many containers share, is read once."""
+        if not isinstance(value, str) or resource.loops:
+            return read_secret(value, credentials, self.stack, resource)
+        if (value, credentials) not in self.secrets:
+            secret = read_secret(value, credentials, self.stack, resource)
+            self.secrets[value, credentials] = secret
+        return self.secrets[value, credentials]
 
     def _read_role(
         self,

@@ -138,12 +138,20 @@ def _at(node: Json, path: Path) -> Json:
     return node
 
 
-def _size(template: Json) -> int:
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def _size(node: Json, levels: int = 2) -> int:
     """The bytes of a template as JSON without white space: the least that CloudFormation counts.
 
-    Raises UnicodeEncodeError or RecursionError where Lambda's runtime could not write it either.
+    The two upper levels are added up from their members, so that never the whole template is in
+    memory as text beside itself. Raises UnicodeEncodeError or RecursionError where Lambda's runtime
+    could not write it either.
     """
-    return len(json.dumps(template, ensure_ascii=False, separators=(",", ":")).encode())
+    if levels and node and isinstance(node, dict):
+        members = (_size(key, 0) + _size(value, levels - 1) for key, value in node.items())
+        return sum(members) + 2 * len(node) + 1  # a colon in each, commas between them, the braces
+    return len(_JSON.encode(node).encode())
 
 
 def _seen_from(path: Path, problem: Problem) -> Problem:

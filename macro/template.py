@@ -59,19 +59,21 @@ def apply(template: Json, edits: Iterable[Edit]) -> Json:
     fresh: dict[int, Json] = {}  # the copies made so far; holding them keeps each id to one node
 
     def own(node: Any) -> Any:
-        if id(node) not in fresh and isinstance(node, (dict, list)):
+        if isinstance(node, (dict, list)):
             node = node.copy()
             fresh[id(node)] = node
         return node
 
-    root: dict[str, Any] = {"": own(template)}
+    root: dict[str, Any] = {"": template}
 
     def parent(path: Path) -> tuple[Any, str | int]:
         *way, last = ("", *path)
         node: Any = root
         for step in way:
-            node[step] = own(node[step])
-            node = node[step]
+            below = node[step]
+            if id(below) not in fresh:
+                below = node[step] = own(below)
+            node = below
         return node, last
 
     for edit in edits:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from macro.intrinsics import Hole, attribute, parse
 from macro.stack import Context
-from macro.template import Json, Loop, get, intrinsic
+from macro.template import Json, Loop, get, intrinsic, resources
 
 Turn = Mapping[str, str]
 """One turn of the loops around a resource: the values of their variables."""
@@ -44,7 +44,7 @@ class Values:
     The context must have Region and account.
     """
 
-    def __init__(self, template: Mapping[str, Json], context: Context, deployed: Deployed) -> None:
+    def __init__(self, template: dict[str, Json], context: Context, deployed: Deployed) -> None:
         self._template, self._context, self._deployed = template, context, deployed
         partition = context.partition or "aws"
         self._pseudo = {
@@ -233,8 +233,8 @@ class Values:
     def _attribute(self, logical_id: str, name: str, turn: Turn) -> str:
         physical = self.physical(logical_id, turn)
         if name == "Arn" and not physical.startswith("arn:"):
-            kind = get(self._template.get("Resources"), logical_id, "Type")
-            if kind in ("AWS::KMS::Key", "AWS::KMS::ReplicaKey"):
+            kinds = {filled(one.logical_id, turn): one.type for one in resources(self._template)}
+            if kinds.get(logical_id) in ("AWS::KMS::Key", "AWS::KMS::ReplicaKey"):
                 place = [self._pseudo[f"AWS::{part}"] for part in ("Partition", "Region")]
                 return f"arn:{place[0]}:kms:{place[1]}:{self._context.account}:key/{physical}"
         elif name in ("Arn", "Id"):

@@ -14,7 +14,7 @@ from macro.expand import Context, Expansion, expand
 from macro.files import STDIN, Input, present, read
 from macro.rewrite import rewrite
 from macro.shorthand import NAME
-from macro.source import LocatedProblem, Source, SourceError, parse
+from macro.source import LocatedProblem, Source, SourceError, no_collection, parse
 from macro.template import Edit, Json, Problem, get
 from macro.usage import Usage
 
@@ -98,7 +98,8 @@ def work(task: Task, one: Input) -> Outcome:
     if not one.named and NAME.encode() not in data:
         return Outcome(one)
     try:
-        return _expanded(task, one, data)
+        with no_collection():  # the nodes live on to the end: see there
+            return _expanded(task, one, data)
     except Usage as error:
         return Outcome(one, unreadable=str(error))
     except SourceError as error:

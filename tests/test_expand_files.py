@@ -499,7 +499,8 @@ def test_help_shows_an_example_of_each_command(capsys: pytest.CaptureFixture[str
         main(["--help"])
     commands = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
     assert "expand" in commands
-    for command in commands:
+    assert commands[-1] == "lint"  # its help is cfn-lint's
+    for command in commands[:-1]:
         with pytest.raises(SystemExit, match="0"):
             main([command, "--help"])
         assert f"\n  python -m macro {command} " in capsys.readouterr().out

@@ -251,6 +251,12 @@ def test_a_template_that_gets_too_large_is_a_problem() -> None:
     processed(handler(event(large(1_000_000)), None))
 
 
+@given(JSON)
+def test_the_size_is_that_of_the_text(template: Json) -> None:
+    text = json.dumps(template, ensure_ascii=False, separators=(",", ":"))
+    assert module._size(template) == len(text.encode())  # noqa: SLF001 # too large to reach else
+
+
 def test_too_large_a_template_without_shorthand_is_not_ours_to_judge() -> None:
     sent = {**large(1_048_576), "Resources": {}}
     assert processed(handler(event(sent), None)) == sent
