@@ -1,0 +1,51 @@
+"""What was measured, as one table."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from benchmarks.timing import Times
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One comparison: `reached` and `asked` are ratios or differences, `ours` and `theirs` what
+    they were made from."""
+
+    what: str
+    against: str
+    reached: str
+    asked: str
+    ours: str = ""
+    theirs: str = ""
+
+
+def ratio(what: str, against: str, ours: Times, theirs: Times, asked: str) -> Row:
+    """How many times as long as the other side we take, by the least times."""
+    return Row(what, against, fraction(ours.least / theirs.least), asked, str(ours), str(theirs))
+
+
+def fraction(value: float) -> str:
+    """A ratio: `1.25`, or `1/8.0` where it is small."""
+    return f"{value:.2f}" if value >= 0.4 else f"1/{1 / value:.1f}"
+
+
+def markdown(rows: Iterable[Row]) -> str:
+    """The table, with the date and the machine's kind above it."""
+    head = Row("what", "against", "reached", "asked", "this, least (median)", "that")
+    rule = Row(*["---"] * 6)
+    lines = [
+        f"| {row.what} | {row.against} | {row.reached} | {row.asked} | {row.ours} | {row.theirs} |"
+        for row in (head, rule, *rows)
+    ]
+    return f"{_machine()}\n\n" + "\n".join(lines)
+
+
+def _machine() -> str:
+    today = datetime.now(UTC).date().isoformat()
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{today}, {os.cpu_count()} cores, {platform.machine()}, {platform.system()}, {python}"
