@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from macro.intrinsics import Hole, Text, join, literal, split
 from macro.stack import Stack
@@ -22,8 +22,7 @@ class Mistake(Exception):
         return Problem(self.code, path, self.message, self.mend)
 
 
-@dataclass(frozen=True, slots=True)
-class Arn:
+class Arn(NamedTuple):
     """The fields of an ARN, each a text with holes."""
 
     partition: Text

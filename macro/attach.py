@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from macro import limits
 from macro.conditions import Conditions
@@ -38,8 +37,7 @@ POLICY_NAME = "PrivateImage"
 _MANAGED_POLICIES = "arn:${AWS::Partition}:iam::aws:policy/"
 
 
-@dataclass(frozen=True, slots=True)
-class Vacancy:
+class Vacancy(NamedTuple):
     """Where a resource names no role but needs one: at `path`, where `when` holds.
 
     `absent`: the key is not there, rather than `AWS::NoValue`.
@@ -52,8 +50,7 @@ class Vacancy:
     absent: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """A policy where it has come to stand: on a role of the template ("role"), on one that is made
     for it ("new role"), or as a resource of its own ("policy"). `logical_id` is that resource's."""
 
@@ -62,8 +59,7 @@ class Placed:
     logical_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Attached:
+class Attached(NamedTuple):
     """The edits that put every grant in its place, the policies they write, and what stands in the
     way of some."""
 

@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from macro.shorthand import NAME
 from macro.template import Edit, Json, Path, Problem, get
@@ -14,8 +14,7 @@ from macro.template import Edit, Json, Path, Problem, get
 SNIPPET = "Fn::Transform"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call of the macro, and the `Parameters` it gives; None where it gives none."""
 
     path: Path

@@ -6,11 +6,10 @@ cfn-lint ships.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """The shape in which a resource type takes the secret of a private registry.
 
     The secret goes to `key`.`parameter`; `constants` stand beside it, `siblings` beside `key`.
@@ -24,8 +23,7 @@ class Credentials:
     builds_arn_from_name: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a resource type holds containers and the role that pulls their images.
 
     `owner` leads from `Properties` to the object that holds the roles, `container` on from there

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from macro.arn import Mistake
 from macro.attach import Placed, Vacancy, attach
@@ -47,8 +47,7 @@ from macro.template import (
 __all__ = ["Context", "Expansion", "expand"]
 
 
-@dataclass(frozen=True, slots=True)
-class Pulled:
+class Pulled(NamedTuple):
     """A container that pulls with the shorthand: its image and the parameter of its credentials as
     they are written, `AWS::NoValue` where the image is public. It is there where `when` holds."""
 
@@ -59,8 +58,7 @@ class Pulled:
     parameter: Json
 
 
-@dataclass(frozen=True, slots=True)
-class Expansion:
+class Expansion(NamedTuple):
     """What an expansion comes to: `edits` to make, or `problems` that stand in the way.
 
     `notes` are worth a look and stop nothing. `containers` are those with shorthand; `grants` are
@@ -107,8 +105,7 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Need:
+class _Need(NamedTuple):
     """What a container needs its role to be allowed, in the worlds where `when` holds.
 
     `permission` None: nothing, but a role there must be.

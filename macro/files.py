@@ -6,8 +6,8 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path as File
+from typing import NamedTuple
 
 from macro.usage import Usage
 
@@ -15,8 +15,7 @@ STDIN = "-"
 SUFFIXES = (".json", ".template", ".yaml", ".yml")
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """A file to work on, as its messages name it.
 
     `base` is the folder that its place under another one counts from. `named`: it was named

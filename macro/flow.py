@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 
-@dataclass(eq=False, slots=True)
 class Part:
     """An entry: the comments before it, its text, and the comment behind it with its space.
 
     `gap` is what else the text has up to the next entry or the bracket, if that stays as it is.
     """
 
-    heads: list[str]
-    text: str
-    tail: str = ""
-    gap: str | None = None
+    def __init__(self, heads: list[str], text: str, tail: str = "", gap: str | None = None) -> None:
+        self.heads = heads
+        self.text = text
+        self.tail = tail
+        self.gap = gap
 
 
 def joined(

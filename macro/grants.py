@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from macro.intrinsics import Hole, canonical, join, mentions, parse, write
 from macro.role import Inside, Outside
@@ -16,8 +14,7 @@ Holds: TypeAlias = frozenset[tuple[str, bool]]
 """Conditions that hold together; unlike `When`, they never contradict each other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(NamedTuple):
     """A role that is made for a resource which names none."""
 
     owner: Resource
@@ -26,8 +23,7 @@ class Created:
 Grantee: TypeAlias = Inside | Outside | Created
 
 
-@dataclass(frozen=True)
-class Permission:
+class Permission(NamedTuple):
     """One action on one resource of IAM's.
 
     `via` limits it to the use through a service, `alias` to the keys that bear the alias.
@@ -43,14 +39,13 @@ class Permission:
         """All that the permission says, to compare and to look through."""
         return [self.action, self.resource, self.via, self.alias]
 
-    @cached_property
+    @property
     def key(self) -> str:
         """The same for equal permissions; sorts them."""
         return canonical(self.values)
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """A permission that a role gets, under some conditions, for a container of `served`.
 
     `path` is where the shorthand stands that asks for it.
@@ -93,8 +88,7 @@ def key_permission(key: Key, secret: Secret) -> Permission:
     return Permission("kms:Decrypt", key.resource, write(via), key.alias)
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(NamedTuple):
     """What one role may do in the worlds where `when` holds, for the containers of `served`.
 
     `paths` has the shorthand that asks for it, one for each of `served`; `grants` was merged.
@@ -107,11 +101,7 @@ class Policy:
     served: tuple[Resource, ...]
     paths: tuple[Path, ...]
     grants: tuple[Grant, ...]
-
-    @cached_property
-    def document(self) -> Json:
-        """The policy document."""
-        return document(self.permissions)
+    document: Json
 
 
 def merged(grants: Iterable[Grant]) -> list[Policy]:
@@ -143,6 +133,7 @@ def _policies(wanted: dict[str, list[Grant]]) -> Iterator[Policy]:
             tuple(grant.served for grant in ordered),
             tuple(grant.path for grant in ordered),
             tuple(grants),
+            document(permissions.values()),
         )
 
 

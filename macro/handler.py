@@ -10,7 +10,6 @@ import logging
 import re
 import traceback
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TypedDict
 
 from macro import limits
@@ -156,7 +155,7 @@ def _size(node: Json, levels: int = 2) -> int:
 
 def _seen_from(path: Path, problem: Problem) -> Problem:
     """The problem as one of the fragment, which stands at `path`."""
-    return replace(problem, path=problem.path[len(path) :])
+    return problem._replace(path=problem.path[len(path) :])
 
 
 def error_message(problems: Sequence[Problem]) -> str:

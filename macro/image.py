@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from macro.arn import Mistake
 from macro.intrinsics import Hole, Text, attribute, is_text, literal, parse
@@ -61,8 +60,7 @@ def _is_repository(part: str | Hole, stack: Stack, user: Resource) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(NamedTuple):
     """An entry of the table: the registry and path that it is for, its secret and its key."""
 
     prefix: str

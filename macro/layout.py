@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TypeAlias, cast
 
 from yaml.nodes import MappingNode, Node, ScalarNode
@@ -264,7 +263,7 @@ class Layout:
                 old = text[starts[number] : ends[last]]
                 is_line = spans.newline not in old and old[-1] in "]}"  # as the new is to be
                 for member in new:
-                    add(member, replace(style, spread=style.spread and not is_line))
+                    add(member, style._replace(spread=style.spread and not is_line))
                 waiting += plan.tails.get(number, [])
             trailing = spans.trailing(ends[number]) if is_kept else None
             for comment in spans.comments(ends[number], starts[number + 1], []):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 from cfnlint.decode.mark import Mark
@@ -162,7 +161,7 @@ class _Causes:
                     places.setdefault(canonical(value), self.span((*grant.path, key)))
         *way, last = edit.path
         if isinstance(last, str):
-            edit = replace(edit, path=(*way, text(last, place)))
+            edit = edit._replace(path=(*way, text(last, place)))
         return edit, node_of(edit.value, place, places)
 
     def _policies(self, edit: Edit) -> list[Policy]:

@@ -6,16 +6,15 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path as File
+from typing import NamedTuple
 
 from macro.stack import ACCOUNT_ID, REGION_CODE, Context
 from macro.template import Json
 from macro.usage import Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """What the command was given to know the deployment by; each later one outweighs those before.
 
     `config` is a configuration file of the SAM CLI and `environment` the one in it; `files` are
@@ -186,8 +185,7 @@ def _sam(given: Given) -> dict[str, object]:
 # Profiles
 
 
-@dataclass(frozen=True, slots=True)
-class _Profile:
+class _Profile(NamedTuple):
     region: str | None = None
     account: str | None = None
 

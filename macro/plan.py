@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
 from typing import cast
 
 from yaml.nodes import MappingNode, Node
@@ -14,7 +13,6 @@ from macro.template import Json
 from macro.tree import Branch, Member, New, Value, json_of, opened
 
 
-@dataclass(eq=False, slots=True)
 class Plan:
     """What becomes of the entries of a collection in the text.
 
@@ -23,10 +21,11 @@ class Plan:
     entry; `tails` are comments that remain at the end of a hole, by its first number.
     """
 
-    kept: dict[int, Member]
-    holes: dict[int, tuple[int, list[Member]]]
-    behind: dict[int, list[Member]] = field(default_factory=dict)
-    tails: dict[int, list[str]] = field(default_factory=dict)
+    def __init__(self, kept: dict[int, Member], holes: dict[int, tuple[int, list[Member]]]) -> None:
+        self.kept = kept
+        self.holes = holes
+        self.behind: dict[int, list[Member]] = {}
+        self.tails: dict[int, list[str]] = {}
 
 
 class Plans:

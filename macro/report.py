@@ -7,7 +7,6 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
 from typing import TextIO, TypeVar
 
 from macro.source import LocatedProblem
@@ -76,8 +75,8 @@ def as_json(outcomes: Iterable[Outcome]) -> str:
             "place": one.place,
             "stale": one.stale,
             **(one.data or {}),
-            "problems": [asdict(problem) for problem in one.problems],
-            "warnings": [asdict(note) for note in one.notes],
+            "problems": [problem._asdict() for problem in one.problems],
+            "warnings": [note._asdict() for note in one.notes],
         }
         for one in outcomes
         if one.input.named or (one.data and one.data["edits"]) or one.problems

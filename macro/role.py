@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from macro.arn import Mistake, in_another_account, read_arn, refuse_type
 from macro.intrinsics import Hole, Text, attribute, is_text, literal, parse, ref, split, write
@@ -12,15 +11,13 @@ from macro.stack import PSEUDO_PARAMETERS, Known, Stack
 from macro.template import Json, Resource
 
 
-@dataclass(frozen=True, slots=True)
-class Inside:
+class Inside(NamedTuple):
     """A role that the template declares, in reach of whoever names it."""
 
     resource: Resource
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
+class Outside(NamedTuple):
     """A role that the template does not declare, by its name: what `AWS::IAM::Policy` takes.
 
     `defaults` names the parameters whose default value decided how the name is found.

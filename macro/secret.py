@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from macro.arn import Mistake, arn_of, in_another_account, read_arn, refuse_type, ssm_parameter
 from macro.containers import Credentials
@@ -33,8 +33,7 @@ REGION: Json = {"Ref": "AWS::Region"}
 ANY_SUFFIX = "-??????"
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(NamedTuple):
     """What a secret comes to: `parameter` names it to the service, `resources` name it to IAM.
 
     `region` is where it lives; `declaration` its resource, where it stands in the template;
@@ -50,8 +49,7 @@ class Secret:
     elsewhere: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """What `kms:Decrypt` is granted on: a key, or the keys of an account that bear `alias`."""
 
     resource: Json

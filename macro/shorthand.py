@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from macro.arn import Mistake
 from macro.image import Registries, check_image, find_registry
@@ -28,8 +28,7 @@ NAME = "PrivateImage"
 KEYS = ("Image", "Secret", "KmsKey", "Grant")
 
 
-@dataclass(frozen=True, slots=True)
-class Pull:
+class Pull(NamedTuple):
     """What opens an image in some world: its secret (`AWS::NoValue`: nothing, the image is public),
     the key that encrypts it (None: none is named), and whether the role is to be granted both."""
 
@@ -38,8 +37,7 @@ class Pull:
     grant: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Shorthand:
+class Shorthand(NamedTuple):
     """A block as read; the paths say where the image and the secret stand as one value, if so."""
 
     image: Fork[Leaf] | Leaf
@@ -71,8 +69,7 @@ def read_shorthand(
     return Shorthand(image, (*path, "Image"), pull, (*path, "Secret") if own_secret else None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(NamedTuple):
     """Reads the forms of one block; `unusable` has the paths of images that say nothing."""
 
     registries: Registries

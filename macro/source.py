@@ -8,9 +8,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
-from typing import NoReturn, cast
+from typing import NamedTuple, NoReturn, cast
 
 from yaml import YAMLError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -33,8 +32,7 @@ MAX_BYTES = 4 << 20  # four times what CloudFormation takes: an honest template 
 MAX_NODES = 500_000  # once aliases are written out; a few nested aliases can stand for billions
 
 
-@dataclass(frozen=True, slots=True)
-class LocatedProblem:
+class LocatedProblem(NamedTuple):
     """What is wrong at a line and a column (both from 1) of a text, and the mend."""
 
     line: int
@@ -56,15 +54,22 @@ class SourceError(Exception):
         self.problems = problems
 
 
-@dataclass(frozen=True)
 class Source:
     """A parsed file. `text` is as it was read, with its byte-order mark and its line endings."""
 
-    name: str
-    text: str
-    template: dict[str, Json]
-    is_json: bool
-    composed: MappingNode | None = None  # None for JSON: composed when it is first needed
+    def __init__(
+        self,
+        name: str,
+        text: str,
+        template: dict[str, Json],
+        is_json: bool,
+        composed: MappingNode | None,
+    ) -> None:
+        self.name = name
+        self.text = text
+        self.template = template
+        self.is_json = is_json
+        self._composed = composed  # None for JSON: composed when it is first needed
 
     @cached_property
     def body(self) -> str:
@@ -74,7 +79,7 @@ class Source:
     @cached_property
     def root(self) -> MappingNode:
         """The top mapping, with marks."""
-        return self.composed or compose_json(self.body)
+        return self._composed or compose_json(self.body)
 
     @cached_property
     def _lines(self) -> list[int]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from yaml.nodes import Node
 
@@ -21,8 +20,7 @@ Lines: TypeAlias = "tuple[str, list[str]]"
 """What follows a key or a dash in its line, and the lines after it, indented."""
 
 
-@dataclass(frozen=True)
-class Pieces:
+class Pieces(NamedTuple):
     """The author's text for use in another place.
 
     Each gives None where a value has no text that can be used there; that text's comments are then

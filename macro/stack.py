@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import product
+from types import MappingProxyType
+from typing import NamedTuple
 
 from macro.intrinsics import Hole, Text, canonical, join, parse, references
 from macro.template import Json, Path, Resource, get, resources
@@ -32,14 +33,13 @@ _PARTITIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What is known of the deployment; whatever is left out is not known.
 
     `parameters` holds values by parameter name, `region` a Region's code, `account` twelve digits.
     """
 
-    parameters: Mapping[str, Json] = field(default_factory=dict)
+    parameters: Mapping[str, Json] = MappingProxyType({})
     region: str | None = None
     account: str | None = None
 
@@ -51,8 +51,7 @@ class Context:
         return _PARTITIONS.get("-".join(self.region.split("-")[:-2]), "aws")
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """A text with the values of parameters filled in where they are known.
 
     `defaults` names the parameters whose value is the template's default: another may be deployed.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from yaml.nodes import MappingNode, Node, SequenceNode
 
@@ -20,8 +20,7 @@ SHORT = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(NamedTuple):
     """How the text around a place is written."""
 
     eol: str
@@ -56,11 +55,11 @@ class Styles:
                 else:
                     step = offset if step is None else step
                 if step is not None and dash is not None:
-                    return replace(self.style, step=step, dash=dash)
+                    return self.style._replace(step=step, dash=dash)
         step = 2 if step is None else step
         if dash is None:
             dash = step if self._first_dash is None else self._first_dash
-        return replace(self.style, step=step, dash=dash)
+        return self.style._replace(step=step, dash=dash)
 
     def item_width(self, node: Node) -> int:
         """How far behind its dash an item of a block list begins: as its mappings do, if any."""
@@ -90,10 +89,10 @@ class Styles:
         closing = spans.indentation(int(node.end_mark.index) - 1)
         if not node.value or self._is_line(node):
             spread = style.is_json and not node.value and style.spread
-            return replace(style, spread=spread), closing + style.unit
+            return style._replace(spread=spread), closing + style.unit
         indent = spans.indentation(spans.entry_start(node, 0))
         unit = indent.removeprefix(closing) or style.unit
-        return replace(style, unit=unit, spread=style.is_json), indent
+        return style._replace(unit=unit, spread=style.is_json), indent
 
     def separator(self, node: Node, style: Style, indent: str) -> str:
         """What stands between two entries of a collection in flow style."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 Path: TypeAlias = tuple[str | int, ...]
@@ -16,8 +15,7 @@ each other, so no stack ever gets there."""
 ALWAYS: frozenset[tuple[str, bool]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """What is wrong at a place in a template, and the mend.
 
     `code` is stable and stands in docs/problems.md. `on_key` says that the key at `path` is what is
@@ -34,8 +32,7 @@ class Problem:
         return f"{self.message} {self.mend}"
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """One operation in the sense of RFC 6902; each sees the template as the ones before it left it.
 
     `add` puts `value` at a key that is not there yet, or at the end of a list (last step "-").
@@ -138,16 +135,14 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """A value as written, and where."""
 
     value: Json
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Fork(Generic[T]):
+class Fork(NamedTuple, Generic[T]):
     """An `Fn::If` over values of any kind: one where the condition holds, another where not."""
 
     condition: str
@@ -205,8 +200,7 @@ def walk(
             yield from walk(value[steps[0]], steps[1:], (*at, steps[0]), holds)
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(NamedTuple):
     """An `Fn::ForEach`: its key's path, its loop variable and what it runs over."""
 
     path: Path
@@ -219,8 +213,7 @@ class Loop:
         return (*self.path, 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(NamedTuple):
     """A resource as the template declares it; in a loop, `logical_id` still holds `${Variable}`.
 
     `unrolled`: it is one turn of a loop, with the loop's variables filled in; `path` is the loop's.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
@@ -12,14 +11,12 @@ from macro.nodes import Alias, function, key_of, value_of
 from macro.template import Edit, Json, Path
 
 
-@dataclass(frozen=True, slots=True)
-class New:
+class New(NamedTuple):
     """A value that the text does not hold."""
 
     json: Json
 
 
-@dataclass(eq=False, slots=True)
 class Branch:
     """A mapping or a list that an edit reached into; what it reached is a branch, too.
 
@@ -28,18 +25,26 @@ class Branch:
     apart). `alias` is the alias through which the node was reached.
     """
 
-    node: Node | None
-    is_list: bool
-    members: dict[str | int, Member]
-    is_call: bool = False
-    alias: Alias | None = None
-    count: int = 0  # of the items that a list ever had: the next item's key in `members`
+    def __init__(
+        self,
+        node: Node | None,
+        is_list: bool,
+        members: dict[str | int, Member],
+        is_call: bool = False,
+        alias: Alias | None = None,
+        count: int = 0,
+    ) -> None:
+        self.node = node
+        self.is_list = is_list
+        self.members = members
+        self.is_call = is_call
+        self.alias = alias
+        self.count = count  # of the items that a list ever had: the next item's key in `members`
 
 
 Value: TypeAlias = "Node | New | Branch"
 
 
-@dataclass(eq=False, slots=True)
 class Member:
     """A member of a mapping or an item of a list (its `key` is "").
 
@@ -48,13 +53,22 @@ class Member:
     changed or taken from there. `comments` come to stand before it.
     """
 
-    key: str
-    value: Value
-    home: tuple[Node, int] | None = None
-    moved: bool = False
-    foreign: bool = False
-    after: str | None = None
-    comments: list[str] = field(default_factory=list)
+    def __init__(
+        self,
+        key: str,
+        value: Value,
+        home: tuple[Node, int] | None = None,
+        moved: bool = False,
+        foreign: bool = False,
+        after: str | None = None,
+    ) -> None:
+        self.key = key
+        self.value = value
+        self.home = home
+        self.moved = moved
+        self.foreign = foreign
+        self.after = after
+        self.comments: list[str] = []
 
 
 def grow(root: Node, edits: Iterable[Edit]) -> Branch:

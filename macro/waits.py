@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from macro.grants import Holds
 from macro.intrinsics import ref
@@ -12,8 +12,7 @@ from macro.template import NO_VALUE, Edit, Json, Resource, choice
 WAITS_KEY = "PrivateImagePolicies"
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """A policy that a resource must come after; `condition` names the policy's, if it has one."""
 
     policy: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path as File
+from types import MappingProxyType
+from typing import NamedTuple
 
 from macro import limits
 from macro.expand import Context, Expansion, expand
@@ -21,8 +22,7 @@ from macro.usage import Usage
 FILES_A_PROCESS = 16  # with fewer, a process costs more to start than it saves
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """What is to be done with each file.
 
     `targets` has, by a file's real path, where its expansion belongs; `check`: compare what is
@@ -30,15 +30,14 @@ class Task:
     """
 
     context: Context
-    targets: Mapping[str, str] = field(default_factory=dict)
+    targets: Mapping[str, str] = MappingProxyType({})
     check: bool = False
     diff: bool = False
     explain: bool = False
     as_data: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What has come of a file: `expanded`, or `untouched` where the template has no shorthand; the
     bytes of neither where there are problems, or where the file turned out to be no template.
 
