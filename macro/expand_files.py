@@ -8,14 +8,14 @@ import sys
 
 from macro import files, report
 from macro.files import STDIN, Input
-from macro.parameters import Given, context
+from macro.parameters import context, given
 from macro.usage import OK, PROBLEMS, USAGE, Usage
 from macro.work import Outcome, Task, run
 
 
 def expand_files(options: argparse.Namespace) -> int:
     """Expands files as the options of the command say. Returns the exit code; raises Usage."""
-    deployment = context(_given(options))
+    deployment = context(given(options))
     inputs = files.find(options.paths, options.output_dir)
     as_data = options.format == "json"
     seen_only = options.check or options.diff or options.explain or as_data
@@ -33,18 +33,6 @@ def expand_files(options: argparse.Namespace) -> int:
     elif code == OK or options.keep_going:
         _write(options, outcomes)
     return code
-
-
-def _given(options: argparse.Namespace) -> Given:
-    return Given(
-        options.config_file,
-        options.config_env,
-        options.parameter_file,
-        options.parameter,
-        options.region,
-        options.account,
-        options.profile,
-    )
 
 
 def _places(options: argparse.Namespace, inputs: list[Input], seen_only: bool) -> dict[str, str]:

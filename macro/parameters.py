@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -30,22 +31,35 @@ class Given(NamedTuple):
     profile: str | None = None
 
 
-def context(given: Given, variables: Mapping[str, str] = os.environ) -> Context:
+def given(options: argparse.Namespace) -> Given:
+    """What the options of a command say of the deployment."""
+    return Given(
+        options.config_file,
+        options.config_env,
+        options.parameter_file,
+        options.parameter,
+        options.region,
+        options.account,
+        options.profile,
+    )
+
+
+def context(said: Given, variables: Mapping[str, str] = os.environ) -> Context:
     """What is known of the deployment. Nothing is asked of AWS.
 
     Raises Usage for what cannot be read or is not what it should be; no message holds a value.
     """
     parameters: dict[str, Json] = {}
-    config = _sam(given)
+    config = _sam(said)
     overrides = config.get("parameter_overrides", [])
-    parameters.update(_overrides(overrides, given.config or SAM_CONFIG))
-    for name in given.files:
+    parameters.update(_overrides(overrides, said.config or SAM_CONFIG))
+    for name in said.files:
         parameters.update(_of_file(name))
-    for pair in given.pairs:
+    for pair in said.pairs:
         parameters.update(_pairs([pair], "-p takes NAME=VALUE, as in -p Secret=registry/quay"))
-    profile = _profile(given.profile or variables.get("AWS_PROFILE", "default"), variables)
-    region = given.region or _text(config.get("region")) or _first(variables, *_REGIONS)
-    account = given.account or _first(variables, "AWS_ACCOUNT_ID")
+    profile = _profile(said.profile or variables.get("AWS_PROFILE", "default"), variables)
+    region = said.region or _text(config.get("region")) or _first(variables, *_REGIONS)
+    account = said.account or _first(variables, "AWS_ACCOUNT_ID")
     region, account = region or profile.region, account or profile.account
     if region and not REGION_CODE.fullmatch(region):
         raise Usage("--region takes a Region's code, as in --region eu-west-1")
@@ -157,16 +171,16 @@ def _words(text: str, form: str) -> dict[str, Json]:
 SAM_CONFIG = "samconfig.toml"
 
 
-def _sam(given: Given) -> dict[str, object]:
+def _sam(said: Given) -> dict[str, object]:
     """What the SAM CLI's configuration says of `sam deploy` in an environment.
 
     Source: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
     """
-    if given.config is None and given.environment is None:
+    if said.config is None and said.environment is None:
         return {}
     import tomllib  # slow to import, and needed here only
 
-    name, environment = given.config or SAM_CONFIG, given.environment or "default"
+    name, environment = said.config or SAM_CONFIG, said.environment or "default"
     try:
         config = tomllib.loads(_read(name))
     except tomllib.TOMLDecodeError:

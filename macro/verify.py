@@ -17,7 +17,7 @@ from macro.aws import connect, find_stack
 from macro.checks import At, Check, Reach, plan
 from macro.expand import Context, Expansion, expand
 from macro.files import Input
-from macro.parameters import Given, context
+from macro.parameters import context, given
 from macro.pulls import Pull, read_pulls
 from macro.shorthand import NAME
 from macro.source import LocatedProblem, Source, SourceError, parse
@@ -40,16 +40,7 @@ def verify(options: argparse.Namespace) -> int:
     Returns 0 where all checks passed; 1 where one failed, where one could not be made and `strict`
     is set, or where a template has problems. Raises Usage.
     """
-    given = Given(
-        options.config_file,
-        options.config_env,
-        options.parameter_file,
-        options.parameter,
-        options.region,
-        options.account,
-        options.profile,
-    )
-    deployment = context(given)
+    deployment = context(given(options))
     sources = _read(files.find(options.paths))
     if sources is None:
         return PROBLEMS
