@@ -113,7 +113,9 @@ def connect(profile: str | None, region: str | None, account: str | None) -> Acc
         code = error.response.get("Error", {}).get("Code", "")
         raise Usage(f"AWS does not accept the credentials at hand: {code}") from None
     except BotoCoreError as error:
-        raise Usage(f"AWS cannot be asked: {type(error).__name__}: {error}") from None
+        what = f"{type(error).__name__}: {error}"
+        mend = "Name credentials with --profile or in the environment, as for the AWS CLI."
+        raise Usage(f"AWS cannot be asked: {what}. {mend}") from None
     if account and account != identity["Account"]:
         text = f"the credentials are of the account {identity['Account']}, not of {account}"
         raise Usage(f"{text}: name another --profile")

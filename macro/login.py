@@ -40,7 +40,7 @@ def login(options: argparse.Namespace) -> int:
         if not check_login(host, found, Wire(frozenset(options.plain_http))):
             _say(f"warning: {host} lets anybody in, so it does not tell whether the login is right")
     except Refusal as refusal:
-        return _refuse(f"{refusal.message} {refusal.mend}")
+        return _refuse(f"{refusal.message} {refusal.mend}".rstrip())
     account = connect(options.profile, options.region, None)
     try:
         arn = _store(account, name, found, options.kms_key_id, tags, options.yes)
