@@ -56,7 +56,7 @@ ROLE: Json = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument
     [
         (nested(100_000, "list"), "PI004"),
         ({"Resources": {"Role": ROLE, "Task": task(private(nested(100_000, "list")))}}, "PI306"),
-        ({"Resources": {"Role": ROLE, "Task": task(private(nested(9_000, "Fn::Sub")))}}, "PI005"),
+        ({"Resources": {"Role": ROLE, "Task": task(private(nested(100_000, "Fn::Sub")))}}, "PI005"),
         ({"Resources": {"Role": nested(100_000, "Policies"), "Task": task(private("a"))}}, "PI005"),
         ({"PrivateImage": nested(100_000, "list")}, "PI202"),
         ({"Resources": {}, "Metadata": nested(100_000, "list")}, "PI005"),
