@@ -20,11 +20,12 @@ from macro.files import Input
 from macro.parameters import context, given
 from macro.pulls import Pull, read_pulls
 from macro.shorthand import NAME
-from macro.source import LocatedProblem, Source, SourceError, parse
+from macro.source import Source, SourceError, parse
 from macro.template import Json, Path, apply, get
 from macro.usage import OK, PROBLEMS, Usage
 from macro.values import Deployed, Values
 from macro.wire import Wire
+from macro.work import located
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ def verify(options: argparse.Namespace) -> int:
     for source in sources:
         expansion = expand(source.template, known)
         if expansion.problems:
-            report.problems(source.name, _located(source, expansion))
+            report.problems(source.name, located(source, expansion.problems))
             problems = True
             continue
         read, values = _pulls(source, expansion, known, found.deployed)
@@ -95,12 +96,6 @@ def _check_parameters(pairs: Iterable[str], sources: Iterable[Source]) -> None:
     unknown_names = sorted({pair.partition("=")[0] for pair in pairs} - declared)
     if unknown_names:
         raise Usage(f"no template has a parameter {', '.join(unknown_names)}")
-
-
-def _located(source: Source, expansion: Expansion) -> Iterator[LocatedProblem]:
-    for problem in expansion.problems:
-        line, column = source.position(problem.path, problem.on_key)
-        yield LocatedProblem(line, column, problem.code, problem.message, problem.mend)
 
 
 def _pulls(

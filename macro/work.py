@@ -115,20 +115,20 @@ def _expanded(task: Task, one: Input, data: bytes) -> Outcome:
     outcome = partial(
         Outcome,
         one,
-        notes=_located(source, expansion.notes),
+        notes=located(source, expansion.notes),
         words=tuple(_words(source, expansion)) if task.explain else (),
         data=_data(expansion) if task.as_data else None,
         parameters=frozenset(declared if isinstance(declared, dict) else ()),
     )
     if expansion.problems:
-        return outcome(problems=_located(source, expansion.problems))
+        return outcome(problems=located(source, expansion.problems))
     if not expansion.edits:
         return outcome(untouched=data)
     target = task.targets.get(os.path.realpath(one.name))
     moves = _relocated(task, source, target) if target and one.name != STDIN else ()
     expanded = rewrite(source, (*moves, *expansion.edits)).encode()
     if len(expanded) > limits.TEMPLATE_BYTES:
-        return outcome(problems=_located(source, [limits.too_large(len(expanded))]))
+        return outcome(problems=located(source, [limits.too_large(len(expanded))]))
     before = present(target) if task.check and target else data
     return outcome(
         expanded=expanded,
@@ -138,7 +138,7 @@ def _expanded(task: Task, one: Input, data: bytes) -> Outcome:
     )
 
 
-def _located(source: Source, problems: Iterable[Problem]) -> tuple[LocatedProblem, ...]:
+def located(source: Source, problems: Iterable[Problem]) -> tuple[LocatedProblem, ...]:
     """The problems with their places in the author's text, in the text's order."""
     located = [
         LocatedProblem(

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import registry_server
+from emulator import Server, served
 from environments import alone, environment
 from macro.template import Json
 from runtime_api import Function, running
@@ -53,6 +54,17 @@ def runtime(request: pytest.FixtureRequest) -> Path:
 def emulator(request: pytest.FixtureRequest) -> Path:
     """An emulator of AWS that enforces IAM: the directory of its programs."""
     return _installed(request, "ministack")
+
+
+@pytest.fixture(scope="module")
+def server(emulator: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The emulator, running. Each account in it is a new one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("AWS_PROFILE", raising=False)
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        with served(emulator / "ministack", tmp_path_factory.mktemp("emulator")) as running:
+            yield running
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -20,7 +19,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from emulator import HOST, REGION, Account, Server, served
+from emulator import HOST, REGION, Account, Server
 from macro import aws
 from macro.account import Finding, Secret, check_key, read_secret
 from macro.grants import Permission, document
@@ -264,16 +263,6 @@ Resources:
         - Name: other
           PrivateImage: {Image: 'REGISTRY/team/web:1', Secret: !ImportValue Team, Grant: false}
 """
-
-
-@pytest.fixture(scope="module")
-def server(emulator: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("AWS_PROFILE", raising=False)
-        patch.setenv("AWS_CONFIG_FILE", os.devnull)
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-        with served(emulator / "ministack", tmp_path_factory.mktemp("emulator")) as running:
-            yield running
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ key is tested by itself, at the end.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from contract import event, processed
-from emulator import REGION, Account, Json, Principal, Server, Where, served
+from emulator import REGION, Account, Json, Principal, Server, Where
 from macro.shorthand import NAME
 from macro.source import parse
 
@@ -91,16 +90,6 @@ ROWS = [
     Row("fargate.json", {"docker.io/library/nginx:1.27": GIVEN}),
 ]
 SERVICE = f"secretsmanager.{REGION}.amazonaws.com"  # as kms:ViaService has it
-
-
-@pytest.fixture(scope="module")
-def server(emulator: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("AWS_PROFILE", raising=False)
-        patch.setenv("AWS_CONFIG_FILE", os.devnull)
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-        with served(emulator / "ministack", tmp_path_factory.mktemp("emulator")) as running:
-            yield running
 
 
 @pytest.fixture(scope="module")
