@@ -9,8 +9,8 @@ from benchmarks.run import Run
 from benchmarks.table import Row, fraction, ratio
 from benchmarks.templates import DENSE, MEGABYTE, SPARSE, bulky, generated
 from benchmarks.timing import Failed, Times, calls_in_turns
-from macro.expand import expand
-from macro.template import Json, apply
+from macro.engine.expand import expand
+from macro.engine.template.model import Json, apply
 
 COUNTS = (1, 10, 100, 500)
 

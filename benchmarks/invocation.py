@@ -25,7 +25,7 @@ from benchmarks.table import Row, fraction, ratio
 from benchmarks.templates import DENSE, MEGABYTE, SPARSE, bulky, generated
 from benchmarks.timing import Failed, in_turns
 from contract import event, processed
-from macro.handler import handler
+from macro.engine.handler import handler
 from runtime_api import running
 
 # A macro that changes nothing: less than this no macro does.
@@ -39,7 +39,7 @@ def handler(event, context):
 """
 # The function, which also tells how much memory its process has had at most.
 TELLING = """\
-from macro.handler import handler as macro
+from macro.engine.handler import handler as macro
 
 def handler(event, context):
     if "fragment" in event:
@@ -67,8 +67,8 @@ def cold(run: Run) -> Iterator[Row]:
         sent = json.dumps(event(fragment)).encode()
         answered, floor, returned = in_turns(
             run.repeats(20),
-            partial(_invoked, run, python, ours, "macro.handler.handler", sent),
-            partial(_invoked, run, python, compiled, "macro.handler.handler", sent),
+            partial(_invoked, run, python, ours, "macro.engine.handler.handler", sent),
+            partial(_invoked, run, python, compiled, "macro.engine.handler.handler", sent),
             partial(_invoked, run, python, empty, "index.handler", sent),
         )
         what = f"one invocation under awslambdaric, {len(sent) / 1000:.0f} kB"

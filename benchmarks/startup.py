@@ -18,12 +18,12 @@ def imports(run: Run) -> Iterator[Row]:
     modules alone cost that no macro can do without."""
     ours, floor, bare = in_turns(
         run.repeats(40),
-        run.processes.program(sys.executable, "-c", "import macro.handler"),
+        run.processes.program(sys.executable, "-c", "import macro.engine.handler"),
         run.processes.program(sys.executable, "-c", "import json, re, typing"),
         run.processes.program(sys.executable, "-c", "pass"),
     )
     for what, times, asked in (
-        ("import of `macro.handler`", ours, "at most 15 ms more"),
+        ("import of `macro.engine.handler`", ours, "at most 15 ms more"),
         ("the floor: import of `json`, `re` and `typing`", floor, ""),
     ):
         more = f"{times.least - bare.least:.1f} ms more"

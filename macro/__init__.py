@@ -1,3 +1,5 @@
 """PrivateImage: a CloudFormation macro for containers that pull from a private registry."""
 
-__version__ = "0.1.0"
+from macro.engine import __version__
+
+__all__ = ["__version__"]

@@ -2,6 +2,6 @@
 
 import sys
 
-from macro.cli import main
+from macro.commands.cli import main
 
 sys.exit(main())

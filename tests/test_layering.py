@@ -1,75 +1,80 @@
-"""Imports point one way, and what runs in the account needs the standard library alone."""
+"""Imports point one way between the rooms, and what runs in Lambda needs the standard library."""
 
 from __future__ import annotations
 
 import ast
-import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-MODULES = {path.stem: path for path in (ROOT / "macro").glob("*.py")}
 
-# The order is the one in which CONTRIBUTING.md lists them.
-CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-LAYOUT = re.search(r"^macro/\n((?:  .*\n)+)", CONTRIBUTING, re.MULTILINE)
-ORDER = re.findall(r"^  (\w+)\.py ", LAYOUT[1] if LAYOUT else "", re.MULTILINE)
+# Each folder, and what of ours it may import beside itself.
+MAY_IMPORT = {
+    "macro.engine.template": (),
+    "macro.engine.shorthand": ("macro.engine.template",),
+    "macro.engine.grants": ("macro.engine.template", "macro.engine.shorthand"),
+    "macro.engine": ("macro.engine",),
+    "macro.text": ("macro.engine.template",),
+    "macro.preflight": ("macro.engine", "macro.commands.exit_codes"),
+    "macro.lint": ("macro.engine",),
+    "macro.commands": ("macro",),
+    "macro": ("macro",),
+}
 
 
-def imports(module: str) -> set[str]:
-    """The full names of the modules that one of ours imports, wherever in it the import stands."""
-    found = set()
-    for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
+def within(module: str, folder: str) -> bool:
+    return f"{module}.".startswith(f"{folder}.")
+
+
+def named(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def modules(folder: str) -> list[Path]:
+    """The modules of a folder; what has a row of its own is left out."""
+    return [
+        path
+        for path in sorted((ROOT / folder.replace(".", "/")).rglob("*.py"))
+        if folder == max((row for row in MAY_IMPORT if within(named(path), row)), key=len)
+    ]
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The full names of what a module imports, wherever in it the import is."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module} imports by a relative name"
-            name = node.module or ""
-            is_package = name == "macro"
-            found |= {f"{name}.{alias.name}" for alias in node.names} if is_package else {name}
-    return found
+            assert node.level == 0, f"{path} imports by a relative name"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def ours(module: str) -> set[str]:
-    """The modules of ours that one of ours imports."""
-    parts = [name.split(".") for name in imports(module)]
-    return {path[1] for path in parts if path[0] == "macro" and path[1:] and path[1] in MODULES}
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_a_room_imports_only_what_it_may(folder: str) -> None:
+    assert modules(folder)
+    wrong = {
+        (named(path), name)
+        for path in modules(folder)
+        for name in imported(path)
+        if within(name, "macro")
+        and not any(within(name, allowed) for allowed in (folder, *MAY_IMPORT[folder]))
+    }
+    assert wrong == set()
 
 
-def reached(module: str) -> set[str]:
-    """The module and all of ours that it imports, directly or through others."""
-    found: set[str] = set()
-    ahead = [module]
-    while ahead:
-        name = ahead.pop()
-        if name not in found:
-            found.add(name)
-            ahead += ours(name)
-    return found
-
-
-def test_every_module_is_listed() -> None:
-    assert sorted(ORDER) == sorted(MODULES.keys() - {"__init__"})
-
-
-@pytest.mark.parametrize("module", ORDER)
-def test_a_module_imports_only_from_those_above_it(module: str) -> None:
-    assert ours(module) <= {"__init__", *ORDER[: ORDER.index(module)]}
-
-
-@pytest.mark.parametrize("module", ["__init__", "containers", "template"])
-def test_the_ground_floor_imports_nothing_of_ours(module: str) -> None:
-    assert ours(module) == set()
-
-
-@pytest.mark.parametrize("module", sorted({"expand", "handler"} & MODULES.keys()))
-def test_what_runs_in_the_account_needs_the_standard_library_alone(module: str) -> None:
+def test_what_runs_in_lambda_needs_the_standard_library_alone() -> None:
     outside = {
-        (name, needed)
-        for name in reached(module)
-        for needed in imports(name)
-        if needed.split(".")[0] not in sys.stdlib_module_names | {"macro"}
+        (named(path), name)
+        for path in (ROOT / "macro" / "engine").rglob("*.py")
+        for name in imported(path)
+        if name.split(".")[0] not in sys.stdlib_module_names and not within(name, "macro.engine")
     }
     assert outside == set()
+
+
+def test_no_two_modules_share_a_name() -> None:
+    names = [path.stem for path in (ROOT / "macro").rglob("*.py") if path.stem[0] != "_"]
+    assert sorted({name for name in names if names.count(name) > 1}) == []

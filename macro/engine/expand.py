@@ -1,0 +1,367 @@
+"""A template and what is known of its stack -> the edits that expand it, or the problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from macro.engine.grants.permissions import (
+    Created,
+    Grant,
+    Permission,
+    key_permission,
+    secret_permissions,
+)
+from macro.engine.grants.placement import Placed, Vacancy, attach
+from macro.engine.grants.role import Inside, Outside, read_role
+from macro.engine.grants.secret import REGION, Secret, read_keys, read_secret
+from macro.engine.shorthand.block import NAME, Pull, read_shorthand
+from macro.engine.shorthand.container_edits import container_edits, written
+from macro.engine.shorthand.image import read_registries
+from macro.engine.shorthand.macro_calls import (
+    SNIPPET,
+    check_calls,
+    check_snippet,
+    find_calls,
+    leave,
+    note_on_calls,
+    take_out,
+)
+from macro.engine.shorthand.misplaced import misplaced
+from macro.engine.shorthand.places import PLACES, Credentials, Place
+from macro.engine.template.arn import Mistake
+from macro.engine.template.intrinsics import canonical
+from macro.engine.template.model import (
+    ALWAYS,
+    NO_VALUE,
+    Edit,
+    Fork,
+    Json,
+    Path,
+    Problem,
+    Resource,
+    When,
+    both,
+    branches,
+    get,
+    graft,
+    leaves,
+    walk,
+)
+from macro.engine.template.stack import Context, Stack
+
+__all__ = ["Context", "Expansion", "expand"]
+
+
+class Pulled(NamedTuple):
+    """A container that pulls with the shorthand: its image and the parameter of its credentials as
+    they are written, `AWS::NoValue` where the image is public. It is there where `when` holds."""
+
+    resource: Resource
+    path: Path
+    when: When
+    image: Json
+    parameter: Json
+
+
+class Expansion(NamedTuple):
+    """What an expansion comes to: `edits` to make, or `problems` that stand in the way.
+
+    `notes` are worth a look and stop nothing. `containers` are those with shorthand; `grants` are
+    what the edits grant to their roles, unmerged, and `policies` the same as it is written.
+    """
+
+    edits: tuple[Edit, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
+    containers: tuple[Pulled, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    policies: tuple[Placed, ...] = ()
+
+
+_PLACES_BY_TYPE: dict[str, list[Place]] = {}
+for _place in PLACES:
+    _PLACES_BY_TYPE.setdefault(_place.resource_type, []).append(_place)
+
+
+def expand(template: Json, context: Context | None = None) -> Expansion:
+    """What the shorthand in a template comes to. The template is left as it is.
+
+    `template` is a fragment as CloudFormation hands it to a macro: JSON, intrinsics unevaluated.
+    Raises nothing for what an author may write: whatever is wrong is among the problems.
+    """
+    if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
+        message = "This is no template: it has no Resources."
+        mend = "Write a mapping with Resources, as CloudFormation expects."
+        return Expansion(problems=(Problem("PI004", (), message, mend),))
+    run = _Run(Stack(template, context or Context()))
+    run.read()
+    attached = attach(run.grants, run.vacancies, run.stack)
+    problems = tuple(dict.fromkeys([*run.problems, *attached.problems]))
+    uncalled = note_on_calls(template) if run.found - run.called else ()
+    notes = tuple(dict.fromkeys([*run.notes, *uncalled]))
+    if problems:
+        return Expansion(problems=problems, notes=notes)
+    return Expansion(
+        (*run.edits, *attached.edits, *leave(template)),
+        notes=notes,
+        containers=tuple(run.containers),
+        grants=tuple(run.grants),
+        policies=tuple(attached.policies),
+    )
+
+
+class _Need(NamedTuple):
+    """What a container needs its role to be allowed, in the worlds where `when` holds.
+
+    `permission` None: nothing, but a role there must be.
+    """
+
+    path: Path
+    when: When
+    permission: Permission | None
+
+
+class _Run:
+    """One expansion under way: what has been found so far."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.registries, self.problems = read_registries(stack.template)
+        self.secrets: dict[tuple[str, Credentials], Secret] = {}
+        self.notes: list[Problem] = []
+        self.edits: list[Edit] = []
+        self.containers: list[Pulled] = []
+        self.grants: list[Grant] = []
+        self.vacancies: list[Vacancy] = []
+        self.found: set[Path] = set()  # the containers with shorthand
+        self.called: set[Path] = set()  # those that call the macro on their own
+
+    def read(self) -> None:
+        """Reads every place of the table, then looks for shorthand that stands elsewhere."""
+        for resource in self.stack.resources:
+            for place in _PLACES_BY_TYPE.get(resource.type, ()):
+                path = (*resource.path, "Properties")
+                properties = resource.body.get("Properties")
+                for at, owner, when in walk(properties, place.owner, path, resource.when):
+                    if isinstance(owner, dict):
+                        self._read_owner(owner, at, when, place, resource)
+        self.problems += check_calls(self.stack.template)
+        self.problems += misplaced(self.stack, self.found)
+
+    def _read_owner(
+        self, owner: dict[str, Json], path: Path, when: When, place: Place, resource: Resource
+    ) -> None:
+        """Reads the containers that share one execution role, then the role."""
+        needs: list[_Need] = []
+        for at, container, holds in walk(owner, place.container, path, when):
+            if isinstance(container, dict):
+                if NAME in container or find_calls(container.get(SNIPPET), at):
+                    needs += self._read_container(container, at, holds, place, resource)
+                else:
+                    self.problems += _misspelt(container, at)
+        if needs:
+            self._read_role(owner, path, when, place, resource, needs)
+
+    def _read_container(
+        self, container: dict[str, Json], path: Path, when: When, place: Place, resource: Resource
+    ) -> list[_Need]:
+        """Turns the shorthand of one container into edits; what its role needs is returned."""
+        self.found.add(path)
+        self.problems += _beside(container, path, place)
+        calls = find_calls(container.get(SNIPPET), (*path, SNIPPET))
+        value, at = container.get(NAME), (*path, NAME)
+        if NAME not in container:
+            value, at = calls[0].parameters, (*calls[0].path, "Parameters")
+        table = {} if calls else self.registries  # a call here sees no more than the container
+        short = read_shorthand(value, at, table, self.stack, resource, self.problems)
+        needs: list[_Need] = []
+        parameters = self._parameters(short.pull, when, place, resource, at, needs)
+        self.edits += container_edits(short, parameters, container, path, place, at)
+        image = written(graft(short.image, lambda leaf: leaf.value))
+        self.containers.append(Pulled(resource, path, when, image, written(parameters)))
+        if not calls:
+            return needs
+        self.called.add(path)
+        pulls = [pull for pull, _ in leaves(short.pull, when)]
+        granted = any(pull.grant and pull.secret.value != NO_VALUE for pull in pulls)
+        self.problems += check_snippet(calls[0], granted, NAME in container)
+        self.edits += take_out(container[SNIPPET], (*path, SNIPPET))
+        return []
+
+    def _parameters(
+        self,
+        pull: Fork[Pull] | Pull,
+        when: When,
+        place: Place,
+        resource: Resource,
+        path: Path,
+        needs: list[_Need],
+    ) -> Fork[Json] | Json:
+        """The credentials parameter in every world; `AWS::NoValue` where the image is public."""
+        if isinstance(pull, Fork):
+            then, otherwise = (
+                self._parameters(
+                    side, both(when, pull.condition, value), place, resource, path, needs
+                )
+                for side, value in ((pull.then, True), (pull.otherwise, False))
+            )
+            return Fork(pull.condition, then, otherwise)
+        if pull.secret.value == NO_VALUE:
+            return NO_VALUE
+        try:
+            secret = self._secret(pull.secret.value, place.credentials, resource)
+        except Mistake as mistake:
+            self.problems.append(mistake.at(pull.secret.path))
+            secret = Secret(NO_VALUE, (NO_VALUE,), REGION)  # so that key and role are read too
+        if not pull.grant:
+            needs.append(_Need(path, when, None))
+            return secret.parameter
+        self._note_defaults(secret.defaults, pull.secret.path)
+        needs += [_Need(path, when, permission) for permission in secret_permissions(secret)]
+        key, key_path, reader = pull.key.value, pull.key.path, resource
+        if key is None and secret.declaration:
+            reader = secret.declaration
+            key = get(reader.body, "Properties", "KmsKeyId")
+            key_path = (*reader.path, "Properties", "KmsKeyId")
+        for at, holds, found in read_keys(key, key_path, when, secret, self.stack, reader):
+            if isinstance(found, Mistake):
+                self.problems.append(found.at(at))
+                continue
+            self._note_defaults(found.defaults, at)
+            needs.append(_Need(path, holds, key_permission(found, secret)))
+        return secret.parameter
+
+    def _secret(self, value: Json, credentials: Credentials, resource: Resource) -> Secret:
+        """As `read_secret`; a name or an ARN, which many containers share, is read once."""
+        if not isinstance(value, str) or resource.loops:
+            return read_secret(value, credentials, self.stack, resource)
+        if (value, credentials) not in self.secrets:
+            secret = read_secret(value, credentials, self.stack, resource)
+            self.secrets[value, credentials] = secret
+        return self.secrets[value, credentials]
+
+    def _read_role(
+        self,
+        owner: dict[str, Json],
+        path: Path,
+        when: When,
+        place: Place,
+        resource: Resource,
+        needs: list[_Need],
+    ) -> None:
+        """Finds the role in every world where a container needs one."""
+        key = place.execution_role
+        for at, role, holds in branches(owner.get(key), (*path, key), when):
+            wanted = [
+                (need, together)
+                for need in needs
+                if (together := _together(need.when, holds)) is not None
+                and self.stack.possible(together)
+            ]
+            if not wanted or holds is None:
+                continue
+            if role in (None, NO_VALUE):
+                absent = key not in owner
+                self._read_vacancy(Vacancy(resource, place, at, holds, absent), wanted)
+                continue
+            granted = [(need, together) for need, together in wanted if need.permission]
+            try:
+                found = read_role(role, self.stack, resource)
+                for need, together in granted:
+                    self._grant(found, need, together, resource, at)
+            except Mistake as mistake:
+                if granted:
+                    self.problems.append(mistake.at(at))
+                continue
+            if granted and not isinstance(found, Inside):
+                self._note_defaults(found.defaults, at)
+            if granted and place.task_role in owner:
+                self._note_on_task_role(owner, path, place, role)
+
+    def _grant(
+        self,
+        role: Inside | Outside,
+        need: _Need,
+        when: frozenset[tuple[str, bool]],
+        resource: Resource,
+        path: Path,
+    ) -> None:
+        assert need.permission
+        if isinstance(role, Inside):
+            there = _together(when, role.resource.when)
+            if there is None:
+                # Where no stack has these conditions at once this is harmless, and where one has,
+                # CloudFormation refuses the reference before it creates anything.
+                message = f"The role {role.resource.logical_id} is not there when the container is."
+                mend = "Name another role for this case with Fn::If."
+                self.notes.append(Problem("PI904", path, message, mend))
+                return
+            when = there
+        self.grants.append(Grant(role, when, need.permission, resource, need.path))
+
+    def _read_vacancy(
+        self, vacancy: Vacancy, wanted: list[tuple[_Need, frozenset[tuple[str, bool]]]]
+    ) -> None:
+        """Lets a role be made where there is none, if one can be."""
+        place, path = vacancy.place, wanted[0][0].path
+        granted = [(need, when) for need, when in wanted if need.permission]
+        if place.managed_policy is None or not granted:
+            key = place.execution_role
+            message = f"There is no {key} that could pull the image."
+            mend = f"Name a role in {key}"
+            mend += "." if granted else ", or leave out Grant: false to have one made."
+            self.problems.append(Problem("PI403", path, message, mend))
+            return
+        self.vacancies.append(vacancy)
+        for need, when in granted:
+            assert need.permission
+            role = Created(vacancy.owner)
+            self.grants.append(Grant(role, when, need.permission, vacancy.owner, need.path))
+
+    def _note_defaults(self, parameters: tuple[str, ...], path: Path) -> None:
+        for name in parameters:
+            message = f"This is expanded for the form that the default of parameter {name} has."
+            mend = f"Where another form is deployed, give its value with -p {name}=..."
+            self.notes.append(Problem("PI903", path, message, mend))
+
+    def _note_on_task_role(
+        self, owner: dict[str, Json], path: Path, place: Place, role: Json
+    ) -> None:
+        assert place.task_role
+        for at, task_role, _ in branches(owner[place.task_role], (*path, place.task_role), ALWAYS):
+            if canonical(task_role) == canonical(role):
+                message = "The execution role is the task role too: the application's code can read"
+                message += " the registry's credentials."
+                mend = f"Give {place.task_role} a role of its own."
+                self.notes.append(Problem("PI901", at, message, mend))
+
+
+def _together(one: When, other: When) -> frozenset[tuple[str, bool]] | None:
+    """Both conjunctions at once; None where they contradict each other."""
+    if one is None or other is None:
+        return None
+    together = one | other
+    return together if len({name for name, _ in together}) == len(together) else None
+
+
+def _beside(container: dict[str, Json], path: Path, place: Place) -> Iterator[Problem]:
+    """The problems of keys that the shorthand would write over."""
+    shape = place.credentials
+    taken = [key for key in ("Image", shape.key) if key in container]
+    taken += [key for key, value in shape.siblings if container.get(key, value) != value]
+    for key in taken:
+        yield Problem(
+            "PI104",
+            (*path, key),
+            f"{key} stands beside PrivateImage, which writes it.",
+            f"Leave out {key}, or write both by hand without PrivateImage.",
+            on_key=True,
+        )
+
+
+def _misspelt(container: dict[str, Json], path: Path) -> Iterator[Problem]:
+    for key in container:
+        if key.lower().rstrip("s") == NAME.lower():
+            message = f"A container has no key {key}."
+            yield Problem("PI101", (*path, key), message, f"Did you mean {NAME}?", on_key=True)

@@ -1,0 +1,61 @@
+"""The order in which CloudFormation creates resources: what is added must not close a circle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from macro.engine.template.model import Path, Resource
+from macro.engine.template.stack import Stack
+
+
+class Order:
+    """The dependencies of a template and those added to it.
+
+    Dependencies are added only to the resources of `growing`, given by path; of all others it is
+    enough to know which of these they reach, so each is walked through once.
+    """
+
+    def __init__(self, stack: Stack, growing: Iterable[Path]) -> None:
+        self._stack = stack
+        self._growing = frozenset(growing)
+        self._reached: dict[Path, frozenset[Path]] = {}
+        self._added: dict[Path, frozenset[Path]] = {}
+
+    def add(self, resource: Path, targets: Iterable[Resource]) -> bool:
+        """Lets the growing resource depend on the targets; False, and no change, where one of them
+        depends on the resource."""
+        needed = frozenset[Path]().union(*(self._reach(target) for target in targets))
+        if resource in self._reached_from(needed):
+            return False
+        self._added[resource] = self._added.get(resource, frozenset()) | needed
+        return True
+
+    def allows(self, resources: Iterable[Path], targets: Iterable[Resource]) -> bool:
+        """Whether all of these growing resources could depend on all the targets."""
+        needed = frozenset[Path]().union(*(self._reach(target) for target in targets))
+        return self._reached_from(needed).isdisjoint(resources)
+
+    def _reached_from(self, needed: Iterable[Path]) -> set[Path]:
+        """The growing resources that must come before, those needed and what was added to them."""
+        seen = set(needed)
+        todo = list(seen)
+        while todo:
+            for other in self._added.get(todo.pop(), ()):
+                if other not in seen:
+                    seen.add(other)
+                    todo.append(other)
+        return seen
+
+    def _reach(self, start: Resource) -> frozenset[Path]:
+        """The growing resources that `start` is or depends on, however far off."""
+        found = self._reached.get(start.path)
+        if found is None:
+            seen = {start.path}
+            todo = [start]
+            while todo:
+                for other in self._stack.dependencies(todo.pop()):
+                    if other.path not in seen:
+                        seen.add(other.path)
+                        todo.append(other)
+            found = self._reached[start.path] = self._growing & seen
+        return found

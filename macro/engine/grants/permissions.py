@@ -1,0 +1,222 @@
+"""Grants: what a role may do and under which conditions; merged, and as policy documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, TypeAlias
+
+from macro.engine.grants.role import Inside, Outside
+from macro.engine.grants.secret import Key, Secret
+from macro.engine.template.intrinsics import Hole, canonical, join, mentions, parse, write
+from macro.engine.template.model import Json, Loop, Path, Resource
+
+Holds: TypeAlias = frozenset[tuple[str, bool]]
+"""Conditions that hold together; unlike `When`, they never contradict each other."""
+
+
+class Created(NamedTuple):
+    """A role that is made for a resource which names none."""
+
+    owner: Resource
+
+
+Grantee: TypeAlias = Inside | Outside | Created
+
+
+class Permission(NamedTuple):
+    """One action on one resource of IAM's.
+
+    `via` limits it to the use through a service, `alias` to the keys that bear the alias.
+    """
+
+    action: str
+    resource: Json
+    via: Json = None
+    alias: Json = None
+
+    @property
+    def values(self) -> list[Json]:
+        """All that the permission says, to compare and to look through."""
+        return [self.action, self.resource, self.via, self.alias]
+
+    @property
+    def key(self) -> str:
+        """The same for equal permissions; sorts them."""
+        return canonical(self.values)
+
+
+class Grant(NamedTuple):
+    """A permission that a role gets, under some conditions, for a container of `served`.
+
+    `path` is where the shorthand stands that asks for it.
+    """
+
+    role: Grantee
+    when: Holds
+    permission: Permission
+    served: Resource
+    path: Path
+
+    @property
+    def scope(self) -> tuple[Loop, ...]:
+        """The loops within which the grant must stand: to the innermost one it depends on."""
+        loops = self.served.loops
+        if not loops or isinstance(self.role, Created):
+            return loops
+        name = self.role.name if isinstance(self.role, Outside) else None
+        conditions: list[Json] = [condition for condition, _ in sorted(self.when)]
+        said = mentions([*self.permission.values, name, conditions], self.served.loop_variables)
+        depth = max((i for i, loop in enumerate(loops, 1) if loop.variable in said), default=0)
+        own = len(self.role.resource.loops) if isinstance(self.role, Inside) else 0
+        return loops[: max(depth, own)]
+
+
+def secret_permissions(secret: Secret) -> Iterator[Permission]:
+    """What a role needs to read a secret, its key aside."""
+    for resource in secret.resources:
+        yield Permission("secretsmanager:GetSecretValue", resource)
+
+
+def key_permission(key: Key, secret: Secret) -> Permission:
+    """What a role needs to have a secret decrypted with its key, by Secrets Manager alone.
+
+    Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html; the value of
+    kms:ViaService ends as the service's host name does, in China in amazonaws.com.cn.
+    """
+    suffix = Hole({"Ref": "AWS::URLSuffix"})
+    via = join("secretsmanager.", *parse(secret.region), ".", suffix)
+    return Permission("kms:Decrypt", key.resource, write(via), key.alias)
+
+
+class Policy(NamedTuple):
+    """What one role may do in the worlds where `when` holds, for the containers of `served`.
+
+    `paths` has the shorthand that asks for it, one for each of `served`; `grants` was merged.
+    """
+
+    role: Grantee
+    scope: tuple[Loop, ...]
+    when: Holds
+    permissions: tuple[Permission, ...]
+    served: tuple[Resource, ...]
+    paths: tuple[Path, ...]
+    grants: tuple[Grant, ...]
+    document: Json
+
+
+def merged(grants: Iterable[Grant]) -> list[Policy]:
+    """Grants merged per role, scope and conditions; sorted, whatever the order they came in."""
+    by_role: dict[tuple[str, ...], dict[str, list[Grant]]] = {}
+    for grant in grants:
+        key = (_identity(grant.role), *(str(loop.path) for loop in grant.scope))
+        by_role.setdefault(key, {}).setdefault(grant.permission.key, []).append(grant)
+    return [policy for _, wanted in sorted(by_role.items()) for policy in _policies(wanted)]
+
+
+def _policies(wanted: dict[str, list[Grant]]) -> Iterator[Policy]:
+    """The policies of one role in one scope: one for each conjunction of conditions."""
+    by_when: dict[Holds, list[Grant]] = {}
+    for alike in wanted.values():
+        parts = Parts(simplest(grant.when for grant in alike))
+        for grant in alike:
+            for when in parts.of(grant.when):
+                by_when.setdefault(when, []).append(grant)
+    for when, grants in sorted(by_when.items(), key=lambda item: _reading_order(item[0])):
+        permissions = {grant.permission.key: grant.permission for grant in grants}
+        by_served = {grant.served.path: grant for grant in grants}
+        ordered = [by_served[path] for path in sorted(by_served, key=str)]
+        yield Policy(
+            ordered[0].role,
+            ordered[0].scope,
+            when,
+            tuple(permissions.values()),
+            tuple(grant.served for grant in ordered),
+            tuple(grant.path for grant in ordered),
+            tuple(grants),
+            document(permissions.values()),
+        )
+
+
+def _reading_order(when: Holds) -> list[tuple[str, bool]]:
+    """By the conditions' names; where one holds before where it does not."""
+    return sorted((name, not value) for name, value in when)
+
+
+def _identity(role: Grantee) -> str:
+    match role:
+        case Inside(resource) | Created(resource):
+            return f"{type(role).__name__}{resource.path}"
+    return canonical(role.name)
+
+
+def document(granted: Iterable[Permission]) -> Json:
+    """The policy document that allows just these; statements and resources are sorted."""
+    statements: dict[str, tuple[Permission, list[Permission]]] = {}
+    for permission in sorted(granted, key=lambda one: one.key):
+        alike = [permission.action, permission.via, permission.alias and permission.resource]
+        statements.setdefault(canonical(alike), (permission, []))[1].append(permission)
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            _statement(first, alike)
+            for _, (first, alike) in sorted(
+                statements.items(), key=lambda item: item[1][0].action, reverse=True
+            )
+        ],
+    }
+
+
+def _statement(first: Permission, alike: list[Permission]) -> Json:
+    resources = [permission.resource for permission in alike]
+    statement: dict[str, Json] = {
+        "Effect": "Allow",
+        "Action": first.action,
+        "Resource": _one_or_list(resources[:1] if first.alias else resources),
+    }
+    conditions: dict[str, Json] = {}
+    if first.via:
+        conditions["StringEquals"] = {"kms:ViaService": first.via}
+    if first.alias:
+        aliases = [permission.alias for permission in alike]
+        conditions["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": _one_or_list(aliases)}
+    if conditions:
+        statement["Condition"] = conditions
+    return statement
+
+
+def _one_or_list(values: list[Json]) -> Json:
+    return values[0] if len(values) == 1 else values
+
+
+def simplest(whens: Iterable[Holds]) -> set[Holds]:
+    """The fewest conjunctions that hold in the same worlds, as far as two rules carry.
+
+    `A and B` goes where `A` alone is there too; `A and B` with `A and not B` becomes `A`.
+    """
+    found = set(whens)
+    todo = list(found)
+    while todo:
+        when = todo.pop()
+        for name, value in when:
+            merged = when - {(name, value)}
+            if merged not in found and merged | {(name, not value)} in found:
+                found.add(merged)
+                todo.append(merged)
+    parts = Parts(found)
+    return {when for when in found if all(other == when for other in parts.of(when))}
+
+
+class Parts:
+    """Finds, among conjunctions, those that are a part of another: it holds wherever that does."""
+
+    def __init__(self, whens: Iterable[Holds]) -> None:
+        self._by_literal: dict[tuple[str, bool] | None, list[Holds]] = {}
+        for when in whens:
+            self._by_literal.setdefault(min(when, default=None), []).append(when)
+
+    def of(self, when: Holds) -> Iterator[Holds]:
+        """The conjunctions that are a part of `when`, itself included where it is one of them."""
+        for literal in (None, *when):
+            for other in self._by_literal.get(literal, ()):
+                if other <= when:
+                    yield other

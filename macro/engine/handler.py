@@ -1,0 +1,201 @@
+"""A macro's event -> its response; `macro.engine.handler.handler` is what runs in Lambda.
+
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-macros-author.html
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import traceback
+from collections.abc import Sequence
+from typing import TypedDict
+
+from macro.engine.expand import Context, expand
+from macro.engine.grants import quotas
+from macro.engine.shorthand.block import NAME
+from macro.engine.shorthand.macro_calls import SNIPPET
+from macro.engine.shorthand.places import PLACES
+from macro.engine.template.model import Json, Path, Problem, apply, get
+from macro.engine.template.stack import ACCOUNT_ID, REGION_CODE
+
+# CloudFormation documents no limit for what it shows of a macro's message. This is the one of the
+# status messages beside it in its API (HookStatusReason, RecordHandlerProgress).
+MESSAGE_LENGTH = 1024
+
+_log = logging.getLogger("macro")
+
+
+class Response(TypedDict, total=False):
+    """What CloudFormation takes from a macro; any `status` but "success" is a failure."""
+
+    requestId: str
+    status: str
+    fragment: Json
+    errorMessage: str
+
+
+class _Failed(Exception):
+    """The fragment has problems."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = problems
+
+
+def handler(event: Json, context: object) -> Response:
+    """Answers CloudFormation's event with the expanded fragment, or with what is wrong with it.
+
+    Raises nothing, whatever the event is: of an exception CloudFormation tells the author no more
+    than that the response is malformed. The log gets ids, codes and places in this code, and never
+    what stands in the event.
+    """
+    given = get(event, "requestId")
+    request_id = given if isinstance(given, str) and given.isprintable() else ""
+    known = {"request": request_id if re.fullmatch(r"[\w-]{1,64}", request_id) else "unknown"}
+    try:
+        fragment = _expanded(event)
+    except _Failed as failure:
+        codes = sorted({problem.code for problem in failure.problems})
+        _log.info("failure", extra={**known, "problems": codes})
+        message = error_message(failure.problems)
+    except Exception as error:  # noqa: BLE001 # the boundary: see above
+        # Not the exception's own text, which may hold what stands in the event.
+        places = "".join(traceback.format_tb(error.__traceback__))
+        _log.error("%s\n%s", type(error).__name__, places, extra=known)
+        message = "PrivateImage failed by a fault of its own, and the template may be right. Please"
+        message += f" report it with what its log has under request {known['request']}."
+    else:
+        _log.info("success", extra=known)
+        return {"requestId": request_id, "status": "success", "fragment": fragment}
+    return {"requestId": request_id, "status": "failure", "fragment": {}, "errorMessage": message}
+
+
+def _expanded(event: Json) -> Json:
+    """The event's fragment, expanded. Raises _Failed."""
+    template, path = _placed(get(event, "fragment"), get(event, "params"))
+    try:
+        expansion = expand(template, _context(event))
+        if expansion.problems:
+            raise _Failed([_seen_from(path, problem) for problem in expansion.problems])
+        expanded = apply(template, expansion.edits)
+        size = _size(expanded)
+    except RecursionError:
+        message, mend = "The template nests too deep.", "Nest its mappings and lists less deep."
+        raise _Failed([Problem("PI005", (), message, mend)]) from None
+    except UnicodeEncodeError:
+        message = "The template holds half of a surrogate pair, which is no character."
+        mend = r"Look for an escape between \ud800 and \udfff that stands alone."
+        raise _Failed([Problem("PI001", (), message, mend)]) from None
+    if expansion.edits and size > quotas.TEMPLATE_BYTES:
+        raise _Failed([quotas.too_large(size)])
+    return _at(expanded, path)
+
+
+def _placed(fragment: Json, parameters: Json) -> tuple[Json, Path]:
+    """The fragment in a template, with the call that CloudFormation has cut out of it; its path.
+
+    So the engine sees what the author wrote, as it does on the command line. Of a call by
+    `Fn::Transform` the fragment is the container alone; it goes into the least template that has
+    one. Raises _Failed for a fragment that is neither.
+    """
+    if not isinstance(fragment, dict):
+        return fragment, ()
+    call: Json = {"Name": NAME, "Parameters": parameters} if parameters else NAME
+    if "Resources" in fragment:
+        return ({"Transform": call, **fragment} if parameters else fragment), ()
+    if NAME not in fragment and get(parameters, "Image") is None:
+        message = f"{NAME} was called on what is neither a template nor a container with {NAME}."
+        mend = f"Write Transform: {NAME} at the top of the template."
+        raise _Failed([Problem("PI105", (), message, mend)])
+    place = next((row for row in PLACES if row.sign and row.sign in fragment), PLACES[0])
+    node: Json = {**fragment, SNIPPET: call}
+    path: Path = ()
+    for step in reversed(("Properties", *place.owner, *place.container)):
+        node = [node] if step == "*" else {step: node}
+        path = (0 if step == "*" else step, *path)
+    assert isinstance(node, dict)
+    resource: Json = {"Type": place.resource_type, **node}
+    return {"Resources": {"Resource": resource}}, ("Resources", "Resource", *path)
+
+
+def _context(event: Json) -> Context:
+    """What the event says of the deployment."""
+    parameters = get(event, "templateParameterValues")
+    region, account = get(event, "region"), get(event, "accountId")
+    return Context(
+        parameters if isinstance(parameters, dict) else {},
+        region if isinstance(region, str) and REGION_CODE.fullmatch(region) else None,
+        account if isinstance(account, str) and ACCOUNT_ID.fullmatch(account) else None,
+    )
+
+
+def _at(node: Json, path: Path) -> Json:
+    for step in path:
+        assert isinstance(node, (dict, list))
+        node = node[step]  # type: ignore[index] # the path was made for the node
+    return node
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def _size(node: Json, levels: int = 2) -> int:
+    """The bytes of a template as JSON without white space: the least that CloudFormation counts.
+
+    The two upper levels are added up from their members, so that never the whole template is in
+    memory as text beside itself. Raises UnicodeEncodeError or RecursionError where Lambda's runtime
+    could not write it either.
+    """
+    if levels and node and isinstance(node, dict):
+        members = (_size(key, 0) + _size(value, levels - 1) for key, value in node.items())
+        return sum(members) + 2 * len(node) + 1  # a colon in each, commas between them, the braces
+    return len(_JSON.encode(node).encode())
+
+
+def _seen_from(path: Path, problem: Problem) -> Problem:
+    """The problem as one of the fragment, which stands at `path`."""
+    return problem._replace(path=problem.path[len(path) :])
+
+
+def error_message(problems: Sequence[Problem]) -> str:
+    """All problems in one line of MESSAGE_LENGTH characters at most, those that others may follow
+    from first: they have the lower codes. What no longer fits is counted."""
+    ordered = sorted(problems, key=lambda problem: problem.code)
+    places: dict[tuple[str, str], list[Path]] = {}
+    for problem in ordered:
+        places.setdefault((problem.code, str(problem)), []).append(problem.path)
+    told = [_told(code, text, paths) for (code, text), paths in places.items()]
+    if len(told) == 1:
+        return _cut(told[0], MESSAGE_LENGTH)
+    line = f"{len(told)} problems."
+    room = MESSAGE_LENGTH - len(f" ... and {len(told)} more")
+    for number, text in enumerate(told, 1):
+        longer = f"{line} ({number}) {text}"
+        if len(longer) > room and number > 1:
+            return f"{line} ... and {len(told) - number + 1} more"
+        line = _cut(longer, room)
+    return line
+
+
+def _told(code: str, text: str, paths: list[Path]) -> str:
+    """A problem with its place, and how many places more have the same."""
+    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in paths[0])
+    place = f" at {where.removeprefix('.')}" if where else ""
+    others = f" and {len(paths) - 1} more places" if len(paths) > 1 else ""
+    return _printable(f"{code}{place}{others}: {text}")
+
+
+def _printable(text: str) -> str:
+    """The text without control characters, with which CloudFormation fails to show an event.
+
+    Source: https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1601
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."

@@ -1,0 +1,1 @@
+"""What AWS and the registries say, before a deploy, of what containers will pull."""

@@ -1,0 +1,273 @@
+"""Values as a deployment will have them, as far as they are known before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from macro.engine.template.intrinsics import Hole, attribute, parse
+from macro.engine.template.model import Json, Loop, get, intrinsic, resources
+from macro.engine.template.stack import Context
+
+Turn = Mapping[str, str]
+"""One turn of the loops around a resource: the values of their variables."""
+
+
+class Unknown(Exception):
+    """A value that is not known before the deploy; the text says why, and what would tell."""
+
+    @property
+    def reason(self) -> str:
+        return str(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What is known of the stack that is there already, if there is one.
+
+    `physical` has what `Ref` gives of its resources, by logical id; `resolved` the values of
+    parameters whose type is one of Systems Manager's. `exports` gives what stacks export, by name.
+    `unlisted` and `undescribed` say why its resources or its parameters could not be read.
+    """
+
+    name: str | None = None
+    physical: Mapping[str, str] = field(default_factory=dict)
+    resolved: Mapping[str, str] = field(default_factory=dict)
+    exports: Callable[[], Mapping[str, str]] = dict
+    unlisted: str = ""
+    undescribed: str = ""
+
+
+class Values:
+    """Works out what intrinsic functions come to, for one template and one deployment.
+
+    The context must have Region and account.
+    """
+
+    def __init__(self, template: dict[str, Json], context: Context, deployed: Deployed) -> None:
+        self._template, self._context, self._deployed = template, context, deployed
+        partition = context.partition or "aws"
+        self._pseudo = {
+            "AWS::AccountId": context.account,
+            "AWS::Partition": partition,
+            "AWS::Region": context.region,
+            "AWS::StackName": deployed.name,
+            "AWS::URLSuffix": url_suffix(partition),
+        }
+        self._true: dict[str, bool | None] = {}
+        self._conditions = dict(self._declared(template.get("Conditions"), {}))
+
+    def text(self, value: Json, turn: Turn) -> str:
+        """What a value comes to. Raises `Unknown`."""
+        if isinstance(value, (bool, int, float)):
+            return str(value).lower()
+        parts = parse(value, turn.keys())
+        return "".join(
+            self._hole(part.value, turn) if isinstance(part, Hole) else part for part in parts
+        )
+
+    def chosen(self, node: Json, turn: Turn) -> Json:
+        """The value that an `Fn::If` takes, to any depth. Raises `Unknown`."""
+        match intrinsic(node):
+            case ("Fn::If", [str(condition), then, otherwise]):
+                holds = self.holds(condition, turn)
+                if holds is None:
+                    name = filled(condition, turn)
+                    raise Unknown(f"The condition {name} is not known before the deploy.")
+                return self.chosen(then if holds else otherwise, turn)
+        return node
+
+    def turns(self, loops: tuple[Loop, ...]) -> Iterator[Turn]:
+        """The turns of loops that stand in one another. Raises `Unknown`."""
+        if not loops:
+            yield {}
+            return
+        for turn in self.turns(loops[:-1]):
+            for item in self._items(loops[-1].collection, turn):
+                yield {**turn, loops[-1].variable: item}
+
+    def holds(self, condition: str, turn: Turn) -> bool | None:
+        """Whether a condition holds; None: it is not known."""
+        name = filled(condition, turn)
+        if name not in self._true:
+            self._true[name] = None  # for one that needs itself, which no stack has
+            node, own = self._conditions.get(name, (None, turn))
+            self._true[name] = self._truth(node, own)
+        return self._true[name]
+
+    def _declared(self, section: Json, turn: Turn) -> Iterator[tuple[str, tuple[Json, Turn]]]:
+        """The conditions of the template, each with the turn of the loops that declare it."""
+        for key, node in (section if isinstance(section, dict) else {}).items():
+            match node:
+                case [str(variable), collection, body] if key.startswith("Fn::ForEach::"):
+                    try:
+                        items = self._items(collection, turn)
+                    except Unknown:
+                        continue
+                    for item in items:
+                        yield from self._declared(body, {**turn, variable: item})
+                case _:
+                    yield filled(key, turn), (node, turn)
+
+    def hidden(self, text: str) -> str:
+        """The text with the values of `NoEcho` parameters taken out."""
+        declared = self._template.get("Parameters")
+        for name, parameter in (declared if isinstance(declared, dict) else {}).items():
+            value = self._context.parameters.get(name)
+            if str(get(parameter, "NoEcho")).lower() == "true" and isinstance(value, str) and value:
+                text = text.replace(value, f"<{name}>")
+        return text
+
+    def physical(self, logical_id: str, turn: Turn) -> str:
+        """What `Ref` gives of a resource that is there already. Raises `Unknown`."""
+        name = filled(logical_id, turn)
+        if name not in self._deployed.physical:
+            if self._deployed.name:
+                raise Unknown(self._deployed.unlisted or f"{name} is made by this deployment.")
+            raise Unknown(f"{name} is made by the stack; where it is there, name --stack-name.")
+        return self._deployed.physical[name]
+
+    def declares(self, logical_id: str, turn: Turn) -> bool:
+        """Whether a name is a resource's, and not a parameter's or a loop's variable."""
+        parameters = self._template.get("Parameters")
+        known = parameters if isinstance(parameters, dict) else {}
+        return not (logical_id in known or logical_id in turn or logical_id.startswith("AWS::"))
+
+    def _truth(self, node: Json, turn: Turn) -> bool | None:
+        match node:
+            case {"Condition": str(name)}:
+                return self.holds(name, turn)
+            case {"Fn::Equals": [one, other]}:
+                try:
+                    return self.text(one, turn) == self.text(other, turn)
+                except Unknown:
+                    return None
+            case {"Fn::Not": [term]}:
+                truth = self._truth(term, turn)
+                return None if truth is None else not truth
+            case {"Fn::And": list(terms)}:
+                truths = [self._truth(term, turn) for term in terms]
+                return False if False in truths else None if None in truths else True
+            case {"Fn::Or": list(terms)}:
+                truths = [self._truth(term, turn) for term in terms]
+                return True if True in truths else None if None in truths else False
+        return None
+
+    def _hole(self, value: Json, turn: Turn) -> str:
+        if isinstance(value, str):
+            raise Unknown("A dynamic reference is resolved by the deploy.")
+        named = attribute(value)
+        if named:
+            return self._of(filled(named[0], turn), named[1], turn)
+        match intrinsic(value):
+            case ("Fn::If", _):
+                return self.text(self.chosen(value, turn), turn)
+            case ("Fn::FindInMap", [name, top, second, *_]):
+                keys = [self.text(key, turn) for key in (name, top, second)]
+                found = get(self._template.get("Mappings"), *keys)
+                if found is None:
+                    raise Unknown("The template's Mappings have no such entry.")
+                return self.text(found, turn)
+            case ("Fn::Select", [index, items]):
+                known = self._items(items, turn)
+                number = self.text(index, turn)
+                if not number.isdecimal() or int(number) >= len(known):
+                    raise Unknown("Fn::Select names an item that is not there.")
+                return known[int(number)]
+            case ("Fn::ImportValue", name):
+                wanted = self.text(name, turn)
+                exports = self._deployed.exports()
+                if wanted not in exports:
+                    raise Unknown(f"No stack exports {wanted} yet.")
+                return exports[wanted]
+            case (name, _):
+                raise Unknown(f"What {name} gives is known to CloudFormation alone.")
+        raise Unknown("This is no text.")
+
+    def _of(self, name: str, attribute_name: str, turn: Turn) -> str:
+        """What `Ref` gives of a name, or `Fn::GetAtt` where there is an attribute."""
+        if attribute_name:
+            return self._attribute(name, attribute_name, turn)
+        return self._ref(name, turn)
+
+    def _items(self, value: Json, turn: Turn) -> list[str]:
+        """What a list comes to: written out, split, or a parameter's."""
+        if isinstance(value, list):
+            return [self.text(item, turn) for item in value]
+        match intrinsic(value):
+            case ("Fn::Split", [str(separator), text]):
+                return self.text(text, turn).split(separator)
+            case ("Ref", str(_)):
+                return [item.strip() for item in self.text(value, turn).split(",")]
+        raise Unknown("A list is known to CloudFormation alone.")
+
+    def _ref(self, name: str, turn: Turn) -> str:
+        if name in turn:
+            return turn[name]
+        if name in self._pseudo:
+            known = self._pseudo[name]
+            if known is None:
+                raise Unknown(f"{name} is not known before the deploy.")
+            return known
+        if not self.declares(name, turn):
+            return self._parameter(name)
+        return self.physical(name, turn)
+
+    def _parameter(self, name: str) -> str:
+        declared = get(self._template.get("Parameters"), name)
+        given = self._context.parameters.get(name)
+        if given is None and self._deployed.undescribed:
+            raise Unknown(self._deployed.undescribed)
+        if str(get(declared, "Type")).startswith("AWS::SSM::Parameter::Value<"):
+            if name in self._deployed.resolved:
+                return self._deployed.resolved[name]
+            raise Unknown(f"The value of parameter {name} is in Systems Manager.")
+        value = get(declared, "Default") if given is None else given
+        if value is None:
+            raise Unknown(f"Parameter {name} has no value: give it with -p {name}=...")
+        text = str(value)
+        if text and not text.strip("*"):
+            raise Unknown(f"The stack hides parameter {name}: give it with -p {name}=...")
+        return text
+
+    def _attribute(self, logical_id: str, name: str, turn: Turn) -> str:
+        physical = self.physical(logical_id, turn)
+        if name == "Arn" and not physical.startswith("arn:"):
+            kinds = {filled(one.logical_id, turn): one.type for one in resources(self._template)}
+            if kinds.get(logical_id) in ("AWS::KMS::Key", "AWS::KMS::ReplicaKey"):
+                place = [self._pseudo[f"AWS::{part}"] for part in ("Partition", "Region")]
+                return f"arn:{place[0]}:kms:{place[1]}:{self._context.account}:key/{physical}"
+        elif name in ("Arn", "Id"):
+            return physical
+        raise Unknown(f"The attribute {name} of {logical_id} is known to CloudFormation alone.")
+
+
+def filled(logical_id: str, turn: Turn) -> str:
+    """A logical id in one turn of its loops.
+
+    `&{Variable}` gives the letters and digits alone.
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-foreach.html
+    """
+    for variable, value in turn.items():
+        logical_id = logical_id.replace(f"${{{variable}}}", value)
+        plain = "".join(character for character in value if character.isalnum())
+        logical_id = logical_id.replace(f"&{{{variable}}}", plain)
+    return logical_id
+
+
+def url_suffix(partition: str) -> str:
+    """`AWS::URLSuffix` in a partition.
+
+    Source: https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json
+    """
+    return _SUFFIXES.get(partition, "amazonaws.com")
+
+
+_SUFFIXES = {
+    "aws-cn": "amazonaws.com.cn",
+    "aws-eusc": "amazonaws.eu",
+    "aws-iso": "c2s.ic.gov",
+    "aws-iso-b": "sc2s.sgov.gov",
+    "aws-iso-e": "cloud.adc-e.uk",
+    "aws-iso-f": "csp.hci.ic.gov",
+}

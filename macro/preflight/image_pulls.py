@@ -1,0 +1,230 @@
+"""An expanded template -> what each container pulls: image, platform, secret, role, grant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TypeVar
+
+from macro.engine.expand import Expansion
+from macro.engine.grants.permissions import Grant, Permission
+from macro.engine.shorthand.places import PLACES, Place
+from macro.engine.template.intrinsics import attribute
+from macro.engine.template.model import (
+    NO_VALUE,
+    Json,
+    Path,
+    Resource,
+    When,
+    branches,
+    get,
+    walk,
+)
+from macro.engine.template.stack import Context, Stack
+from macro.preflight.evaluation import Turn, Unknown, Values, filled
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """An execution role by its name; `account` where it is known to be another one's."""
+
+    name: str
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """What a container pulls, in one case; what is not known before the deploy is `Unknown`.
+
+    `path` leads to the container, `container` names it. `secret` is what the service gets: an ARN
+    or a name; None: the image is public. `grant` is what the role gets for this container: nothing
+    where the author vouches for the role, None where the container has no shorthand.
+    """
+
+    path: Path
+    container: str
+    image: str | Unknown
+    platform: str | Unknown
+    secret: str | None | Unknown
+    role: Role | Unknown
+    grant: tuple[Permission, ...] | None | Unknown
+
+
+def read_pulls(
+    expansion: Expansion, expanded: dict[str, Json], context: Context, values: Values
+) -> Iterator[Pull]:
+    """What the containers of a template pull that have shorthand, or credentials written by hand.
+
+    `expanded` is what the expansion makes of the template. What a known condition leaves out is not
+    among them; where a condition is not known, both cases are.
+    """
+    short = {container.path for container in expansion.containers}
+    by_place: dict[Path, list[Grant]] = {}
+    for grant in expansion.grants:
+        above = (grant.path[:end] for end in range(len(grant.path), 0, -1))
+        by_place.setdefault(next(path for path in above if path in short), []).append(grant)
+    stack = Stack(expanded, context)
+
+    def reached(turn: Turn, *whens: When) -> frozenset[tuple[str, bool]] | None:
+        """The conditions together, if some deployment has them at once."""
+        together: set[tuple[str, bool]] = set()
+        for when in whens:
+            if when is None:
+                return None
+            together |= when
+        if len({name for name, _ in together}) < len(together):
+            return None
+        known = ((values.holds(name, turn), value) for name, value in together)
+        if any(holds not in (None, value) for holds, value in known):
+            return None
+        return frozenset(together) if stack.possible(frozenset(together)) else None
+
+    for resource in stack.resources:
+        for place in PLACES:
+            if place.resource_type != resource.type:
+                continue
+            path = (*resource.path, "Properties")
+            properties = resource.body.get("Properties")
+            for at, owner, when in walk(properties, place.owner, path, resource.when):
+                for spot, container, holds in walk(owner, place.container, at, when):
+                    if not isinstance(owner, dict) or not isinstance(container, dict):
+                        continue
+                    if (there := reached({}, holds)) is None:
+                        continue
+                    if spot not in short and place.credentials.key not in container:
+                        continue
+                    own = by_place.get(spot, []) if spot in short else None
+                    reader = _Reader(resource, place, owner, container, spot, own, values, reached)
+                    yield from reader.read(there)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one container."""
+
+    resource: Resource
+    place: Place
+    owner: dict[str, Json]
+    container: dict[str, Json]
+    path: Path
+    grants: list[Grant] | None
+    values: Values
+    reached: Callable[..., frozenset[tuple[str, bool]] | None]
+
+    def read(self, when: frozenset[tuple[str, bool]]) -> Iterator[Pull]:
+        try:
+            turns = list(self.values.turns(self.resource.loops))
+        except Unknown as unknown:
+            label = self.resource.logical_id
+            yield Pull(self.path, label, *(unknown,) * 5)
+            return
+        images = list(branches(self.container.get("Image"), (), when))
+        roles = list(branches(self.owner.get(self.place.execution_role), (), when))
+        for (_, image, a), (secret, b), (_, role, c) in product(
+            images, list(self._secrets(when)), roles
+        ):
+            for turn in turns:
+                if (together := self.reached(turn, a, b, c)) is None:
+                    continue
+                pull = self._pull(image, secret, role, turn)
+                yield replace(pull, grant=self._granted(together, turn))
+
+    def _secrets(self, when: When) -> Iterator[tuple[Json, When]]:
+        """What the credentials name; nothing where there are none."""
+        shape = self.place.credentials
+        for _, credentials, holds in branches(self.container.get(shape.key), (), when):
+            if not isinstance(credentials, dict) or credentials == NO_VALUE:
+                yield None, holds
+                continue
+            for _, secret, inner in branches(credentials.get(shape.parameter), (), holds):
+                yield (None if secret == NO_VALUE else secret), inner
+
+    def _pull(self, image: Json, secret: Json, role: Json, turn: Turn) -> Pull:
+        def known(value: Json) -> str | Unknown:
+            return _or_unknown(lambda: self.values.text(value, turn))
+
+        name = get(self.container, "Name") or get(self.container, "ContainerName")
+        shown = known(name) if name else ""
+        label = filled(self.resource.logical_id, turn)
+        return Pull(
+            self.path,
+            f"{label}/{shown}" if isinstance(shown, str) and shown else label,
+            known(image),
+            _or_unknown(lambda: self._platform(turn)),
+            None if secret is None else known(secret),
+            _or_unknown(lambda: self._role(role, turn)),
+            None,
+        )
+
+    def _platform(self, turn: Turn) -> str:
+        """The platform that a task or a build runs on, as images name it.
+
+        Sources:
+        https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatform.html,
+        https://docs.aws.amazon.com/codebuild/latest/APIReference/API_ProjectEnvironment.html
+        """
+        if "Type" in self.container:  # a build environment; a container of a task has none
+            kind = self.values.text(self.values.chosen(self.container["Type"], turn), turn)
+            system = "windows" if kind.startswith("WINDOWS") else "linux"
+            return f"{system}/{'arm64' if kind.startswith('ARM') else 'amd64'}"
+        runtime = self.values.chosen(self.owner.get("RuntimePlatform"), turn)
+        family = self.values.chosen(get(runtime, "OperatingSystemFamily"), turn)
+        cpu = self.values.chosen(get(runtime, "CpuArchitecture"), turn)
+        absent = (None, NO_VALUE)
+        system = "LINUX" if family in absent else self.values.text(family, turn)
+        processor = "X86_64" if cpu in absent else self.values.text(cpu, turn)
+        return "/".join(
+            (
+                "windows" if system.startswith("WINDOWS") else "linux",
+                "arm64" if processor == "ARM64" else "amd64",
+            )
+        )
+
+    def _role(self, value: Json, turn: Turn) -> Role:
+        if value in (None, NO_VALUE):
+            raise Unknown("No execution role is named.")
+        named = attribute(value)
+        if named and named[1] in ("", "Arn") and self.values.declares(named[0], turn):
+            return Role(self.values.physical(named[0], turn).rpartition("/")[2])
+        text = self.values.text(value, turn)
+        fields = text.split(":", 5)
+        account = fields[4] if len(fields) == 6 else None
+        return Role(text.rpartition("/")[2], account)
+
+    def _granted(
+        self, when: frozenset[tuple[str, bool]], turn: Turn
+    ) -> tuple[Permission, ...] | None | Unknown:
+        """What the role gets for this container, with all values filled in."""
+        if self.grants is None:
+            return None
+
+        def known() -> tuple[Permission, ...]:
+            found = {
+                grant.permission.key: self._filled(grant.permission, turn)
+                for grant in self.grants or ()
+                if self.reached(turn, when, grant.when) is not None
+            }
+            return tuple(found.values())
+
+        return _or_unknown(known)
+
+    def _filled(self, permission: Permission, turn: Turn) -> Permission:
+        def text(value: Json) -> Json:
+            return None if value is None else self.values.text(value, turn)
+
+        return Permission(
+            permission.action,
+            text(permission.resource),
+            text(permission.via),
+            text(permission.alias),
+        )
+
+
+def _or_unknown(work: Callable[[], T]) -> T | Unknown:
+    try:
+        return work()
+    except Unknown as unknown:
+        return unknown

@@ -1,0 +1,1 @@
+"""A file's text as a template, and edits as text."""

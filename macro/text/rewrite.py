@@ -1,0 +1,101 @@
+"""Edits made in the author's text: what no edit touches stays byte for byte."""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import cast
+
+from yaml import YAMLError
+from yaml.nodes import MappingNode, Node
+
+from macro.engine.template.intrinsics import canonical
+from macro.engine.template.model import Edit, Json, apply
+from macro.text.edited_tree import Branch, grow
+from macro.text.layout import Layout, Splice, in_order, spliced
+from macro.text.nodes import ALIAS, TooDeep, compose_yaml, key_of, value_of
+from macro.text.source import LocatedProblem, Source, SourceError, no_collection
+from macro.text.spans import is_flow
+
+
+def rewrite(source: Source, edits: Sequence[Edit]) -> str:
+    """The text with the edits made in it, byte-order mark included.
+
+    What moves keeps its spelling and its comments, what is new is written in the style around it,
+    and comments on what is removed outright go with it. Without edits it is the same text.
+
+    Raises SourceError with the code PI006 if the new text would not mean `apply(template, edits)`,
+    and LookupError or TypeError for a path that is not there.
+    """
+    if not edits:
+        return source.text
+    expected = cast("dict[str, Json]", apply(source.template, edits))
+    has_aliases = not source.is_json and ALIAS.search(source.body) is not None
+    with no_collection():
+        for write_out in (False, True) if has_aliases else (False,):
+            layout = Layout(source, grow(source.root, edits), has_aliases, write_out)
+            # Where the text ends without a line break, a block scalar that comes to stand there
+            # may need one.
+            for ending in ("", layout.eol):
+                if _means(source, layout, ending, expected, has_aliases):
+                    mark = source.text[: len(source.text) - len(source.body)]
+                    return mark + spliced(source.body, layout.splices) + ending
+    message = "The rewritten text would not mean what was intended, so nothing is written."
+    mend = "This is a fault of PrivateImage: please report it, with the template if you can."
+    raise SourceError(source.name, (LocatedProblem(1, 1, "PI006", message, mend),))
+
+
+def _means(
+    source: Source, layout: Layout, ending: str, expected: dict[str, Json], has_aliases: bool
+) -> bool:
+    """Whether the new text means what is expected.
+
+    Where the meaning of a line cannot depend on far lines (block style, no aliases, no `|+`, whose
+    value goes on to the next key), unchanged resources are left out on both sides: they are whole
+    lines in both texts.
+    """
+    splices = layout.splices
+    if source.is_json:
+        return canonical(json.loads(spliced(source.body, splices))) == canonical(expected)
+    if not has_aliases and not re.search(r"[|>]\d?\+", source.body):
+        unchanged = _unchanged_resources(layout)
+        resources = cast("dict[str, Json]", expected["Resources"])
+        if unchanged and len(unchanged) == len(resources):
+            unchanged.popitem()  # without any, there would be no mapping
+        shown = {key: value for key, value in resources.items() if key not in unchanged}
+        expected = {**expected, "Resources": shown}
+        splices = in_order((*splices, *unchanged.values()))
+    odd: list[Node] = []
+    try:
+        root = compose_yaml(spliced(source.body, splices) + ending)
+    except (YAMLError, TooDeep):
+        return False
+    found = value_of(root, odd.append) if root is not None else None
+    return not odd and canonical(found) == canonical(expected)
+
+
+def _unchanged_resources(layout: Layout) -> dict[str, Splice]:
+    """Splices that take unchanged resources out of the text, by key; never the last resource."""
+    member = layout.top.members["Resources"]
+    value = member.value
+    node = value.node if isinstance(value, Branch) else value
+    if not isinstance(node, MappingNode) or is_flow(node) or not layout.plans.keeps(member):
+        return {}
+    stay = set(range(len(node.value)))
+    if isinstance(value, Branch):
+        kept = layout.plans.of(value).kept.items()
+        stay = {number for number, entry in kept if isinstance(entry.value, Node)}
+    spans = layout.spans
+    touched = sorted(index for start, end, _ in layout.splices for index in (start, end))
+    found = {}
+    begin = spans.break_before(spans.entry_start(node, 0))
+    for number in range(len(node.value) - 1):
+        start = spans.entry_start(node, number + 1)
+        end = spans.break_before(start)
+        if number in stay and spans.leads(start) and begin > 0:
+            if bisect_left(touched, begin + 1) == bisect_left(touched, end):
+                found[str(key_of(node.value[number][0]))] = (begin, end, "")
+        begin = end
+    return found

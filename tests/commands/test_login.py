@@ -1,0 +1,238 @@
+"""`login`: from the registry's answer to the secret in the account, and nothing of it in sight."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from macro.commands.exit_codes import Usage
+from macro.commands.login import login
+from registry_server import READER, Reply, basic, free_port, scripted
+
+REGION = "eu-west-1"
+HELD = {"username": READER.username, "password": READER.password}
+
+
+@pytest.fixture(scope="module")
+def registry(registry_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with basic(registry_program, tmp_path_factory.mktemp("registry")) as host:
+        yield host
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    with mock_aws():
+        yield boto3.client("secretsmanager")
+
+
+class Run:
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def run(
+    registry: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Run]:
+    """Logs in to the registry; nothing that is said may hold the password."""
+
+    def run(password: str | bytes = READER.password + "\n", **options: Any) -> Run:
+        data = password if isinstance(password, bytes) else password.encode()
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+        given: dict[str, Any] = {
+            "registry": registry,
+            "username": READER.username,
+            "secret_name": "registry/team",
+            "kms_key_id": None,
+            "tag": [],
+            "yes": False,
+            "plain_http": [],
+            "profile": None,
+            "region": None,
+        }
+        code = login(argparse.Namespace(**{**given, **options}))
+        out, err = capsys.readouterr()
+        for text in (READER.password, READER.basic.split()[1]):
+            assert text not in out + err
+        return Run(code, out, err)
+
+    return run
+
+
+def held(aws: Any, name: str = "registry/team") -> Any:
+    return json.loads(aws.get_secret_value(SecretId=name)["SecretString"])
+
+
+def test_a_secret_is_made(aws: Any, run: Callable[..., Run], registry: str) -> None:
+    done = run(tag=["team=web", "empty="])
+    described = aws.describe_secret(SecretId="registry/team")
+    assert done.code == 0 and done.err == ""
+    assert done.out == (
+        f"{described['ARN']}\n\nIn a container's PrivateImage:\n"
+        f"  Image: {registry}/REPOSITORY:TAG\n  Secret: {described['ARN']}\n"
+    )
+    assert held(aws) == HELD
+    tags = [{"Key": "team", "Value": "web"}, {"Key": "empty", "Value": ""}]
+    assert described["Tags"] == tags
+
+
+def test_a_secret_is_named_for_its_registry(aws: Any, run: Callable[..., Run]) -> None:
+    with scripted(lambda one: Reply(200 if one.headers.get("Authorization") else 401, ASK)) as it:
+        name = it.host.replace(":", "-")
+        assert run(registry=it.host, secret_name=None).code == 0
+    assert held(aws, f"registry/{name}") == HELD
+
+
+ASK = {"WWW-Authenticate": "Basic"}
+
+
+def test_a_key_of_ones_own(aws: Any, run: Callable[..., Run]) -> None:
+    key = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]
+    done = run(kms_key_id=key)
+    assert done.out.endswith(f"  KmsKey: {key}\n")
+    assert aws.describe_secret(SecretId="registry/team")["KmsKeyId"] == key
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_the_end_of_the_line_is_no_part_of_the_password(
+    end: str, aws: Any, run: Callable[..., Run]
+) -> None:
+    assert run(READER.password + end).code == 0
+    assert held(aws) == HELD
+
+
+def test_nothing_is_stored_of_a_login_that_does_not_work(aws: Any, run: Callable[..., Run]) -> None:
+    done = run("wrong")
+    assert done.code == 1 and "does not accept the username and password" in done.err
+    assert done.out == "" and aws.list_secrets()["SecretList"] == []
+
+
+def test_a_registry_that_is_down(aws: Any, run: Callable[..., Run]) -> None:
+    done = run(registry=f"127.0.0.1:{free_port()}")
+    assert done.code == 1 and "cannot be reached" in done.err
+    assert aws.list_secrets()["SecretList"] == []
+
+
+def test_a_registry_that_lets_anybody_in(aws: Any, run: Callable[..., Run]) -> None:
+    with scripted(lambda _: Reply(200)) as server:
+        done = run(registry=server.host)
+    assert done.code == 0 and done.err.startswith("warning: ")
+
+
+def test_nobody_there_to_agree(
+    aws: Any, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws.create_secret(Name="registry/team", SecretString="before")
+    monkeypatch.setattr("macro.commands.login.TERMINAL", "/nowhere/tty")
+    done = run()
+    assert done.code == 1 and "say --yes" in done.err
+    assert aws.get_secret_value(SecretId="registry/team")["SecretString"] == "before"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [("y", 0), ("Yes", 0), ("n", 1), ("", 1), ("yesterday", 1)]
+)
+def test_a_secret_that_is_there_is_overwritten_by_agreement(
+    answer: str,
+    code: int,
+    aws: Any,
+    run: Callable[..., Run],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    aws.create_secret(Name="registry/team", SecretString='"before"')
+    terminal = tmp_path / "tty"
+    terminal.write_text(f"{answer}\n", "utf-8")
+    monkeypatch.setattr("macro.commands.login.TERMINAL", str(terminal))
+    done = run()
+    assert (
+        done.code == code and "The secret registry/team is there. Overwrite it? [y/N]" in done.err
+    )
+    assert held(aws) == ("before" if code else HELD)
+
+
+def test_yes_overwrites(aws: Any, run: Callable[..., Run]) -> None:
+    made = aws.create_secret(Name="registry/team", SecretString='"before"')
+    done = run(yes=True, tag=["team=web"])
+    assert done.code == 0 and done.out.startswith(made["ARN"])
+    assert held(aws) == HELD
+    described = aws.describe_secret(SecretId="registry/team")
+    assert described["Tags"] == [{"Key": "team", "Value": "web"}]
+
+
+def test_a_secret_that_will_be_deleted(aws: Any, run: Callable[..., Run]) -> None:
+    aws.create_secret(Name="registry/team", SecretString='"before"')
+    aws.delete_secret(SecretId="registry/team")
+    done = run(yes=True)
+    assert done.code == 1 and "restore-secret" in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"registry": "https://quay.io"}, "REGISTRY is a host"),
+        ({"registry": "quay.io/acme"}, "REGISTRY is a host"),
+        ({"username": "a:b"}, "without a colon"),
+        ({"username": ""}, "without a colon"),
+        ({"secret_name": "a b"}, "--secret-name"),
+        ({"tag": ["team"]}, "--tag"),
+        ({"region": "Europe"}, "--region"),
+        ({"password": ""}, "no password"),
+        ({"password": "\n"}, "no password"),
+        ({"password": b"\xff"}, "not UTF-8"),
+        ({"password": "one\ntwo\n"}, "more than a password"),
+        ({"password": "a" * 20_000}, "more than a password"),
+        ({"profile": "none"}, "ProfileNotFound"),
+    ],
+)
+def test_wrong_usage(options: dict[str, Any], said: str, aws: Any, run: Callable[..., Run]) -> None:
+    with pytest.raises(Usage, match=said):
+        run(**options)
+
+
+DRIVER = """
+import argparse, sys
+from macro.commands.login import login
+names = "secret_name kms_key_id profile region".split()
+options = argparse.Namespace(**dict.fromkeys(names), tag=[], yes=False, plain_http=[])
+options.registry, options.username = sys.argv[1:]
+login(options)
+"""
+
+
+def test_a_password_that_is_typed_is_not_shown(registry: str) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, registry, READER.username],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        cwd=Path(__file__).parents[2],
+    )
+    os.close(theirs)
+    shown = b""
+    while b"Password: " not in shown:
+        shown += os.read(ours, 1000)
+    os.write(ours, b"wrong but secret\n")
+    while b"does not accept" not in shown:
+        shown += os.read(ours, 1000)
+    process.wait(30)
+    os.close(ours)
+    assert b"secret" not in shown

@@ -1,0 +1,27 @@
+"""docs/problems.md lists the codes that the code has, and golden cases show them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TABLE = (ROOT / "docs/problems.md").read_text("utf-8")
+LISTED = re.findall(r"^\| (PI\d{3}) \|", TABLE, re.MULTILINE)
+
+# Their texts are hostile or large: tests/test_source.py and tests/test_cli.py make them.
+NOT_AS_CASES = {"PI001", "PI005", "PI006", "PI504"}
+
+
+def codes(paths: list[Path], pattern: str) -> set[str]:
+    return {code for path in paths for code in re.findall(pattern, path.read_text("utf-8"))}
+
+
+def test_every_code_is_listed_once() -> None:
+    used = codes([*(ROOT / "macro").glob("*.py")], r'"(PI\d{3})"')
+    assert sorted(used) == LISTED
+
+
+def test_every_code_has_a_golden_case() -> None:
+    shown = codes([*(ROOT / "tests/cases").glob("*/stderr.txt")], r": (PI\d{3}) ")
+    assert shown == set(LISTED) - NOT_AS_CASES

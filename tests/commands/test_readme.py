@@ -1,0 +1,63 @@
+"""What the README shows is what the command does."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from macro.commands.cli import main
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+EXPAND = (
+    "python3 -m venv .venv && .venv/bin/pip install ."
+    " && .venv/bin/python -m macro expand examples/fargate.yaml"
+)
+TEST = "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/python -m pytest"
+COMMANDS = [EXPAND, TEST]
+
+
+def test_the_template_before_expands_to_the_template_after(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, after = [text for language, text in BLOCKS if language == "yaml"][:2]
+    template = tmp_path / "template.yaml"
+    template.write_bytes(before.encode())
+    assert main(["expand", str(template)]) == 0
+    assert capsys.readouterr() == (after, "")
+
+
+def test_the_two_commands_stand_in_blocks_of_their_own() -> None:
+    shell = [text for language, text in BLOCKS if language == "sh"]
+    assert [text for text in shell if "venv" in text] == [f"{command}\n" for command in COMMANDS]
+
+
+def test_ci_finds_the_two_commands_and_no_other() -> None:
+    # .ci/run takes the lines with this beginning, and runs each in an environment of its own.
+    found = [line for line in README.splitlines() if line.startswith("python3 -m venv ")]
+    assert found == COMMANDS
+    assert "grep '^python3 -m venv ' README.md" in (ROOT / ".ci" / "run").read_text("utf-8")
+
+
+def test_the_commands_that_are_shown_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shell = "".join(text for language, text in BLOCKS if language == "sh")
+    commands = [
+        shlex.split(line, comments=True)[3:]
+        for line in shell.splitlines()
+        if line.startswith("python -m macro expand ")
+    ]
+    assert len(commands) >= 7
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    for name in ("template.yaml", "samconfig.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for command in commands:
+        assert main(command) == 0, command
+    assert len(list((tmp_path / "expanded").iterdir())) == len(list((ROOT / "examples").iterdir()))

@@ -1,0 +1,100 @@
+"""The hooks, as pre-commit runs them: from a git repository of ours, in a project of somebody's."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from test_rules import BAD, GOOD
+
+from environments import environment
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def run(*command: str | Path, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program with nothing of the user's own configuration of git."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    identity = {
+        f"GIT_{role}_{name}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for name, value in (("NAME", "test"), ("EMAIL", "test@example.com"))
+    }
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env={**kept, **identity, "GIT_CONFIG_GLOBAL": os.devnull, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+
+
+def commit_all(folder: Path) -> str:
+    """Makes a git repository of a folder; its commit."""
+    for command in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "-m", "all")):
+        done = run("git", *command, cwd=folder)
+        assert done.returncode == 0, done.stdout
+    return run("git", "rev-parse", "HEAD", cwd=folder).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def hook(
+    request: pytest.FixtureRequest, project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    """Runs a hook on all files of a project, which are given by name."""
+    programs = environment(request.config.cache.mkdir("pre-commit"), "pre-commit")
+    home = str(tmp_path_factory.mktemp("pre-commit"))
+    ours = tmp_path_factory.mktemp("ours") / "project"
+    shutil.copytree(project, ours, ignore=shutil.ignore_patterns(".aws-sam"))
+    revision = commit_all(ours)
+
+    def run_hook(name: str, *arguments: str, **files: str) -> subprocess.CompletedProcess[str]:
+        folder = tmp_path_factory.mktemp("theirs")
+        config = f"""\
+repos:
+  - repo: {ours}
+    rev: {revision}
+    hooks:
+      - id: {name}
+        args: {list(arguments)}
+        files: ^stacks/
+"""
+        (folder / ".pre-commit-config.yaml").write_text(config, "utf-8")
+        (folder / "stacks").mkdir()
+        for stem, text in files.items():
+            (folder / f"stacks/{stem}.yaml").write_text(text, "utf-8")
+        (folder / "other.yaml").write_text("no: template\n", "utf-8")
+        commit_all(folder)
+        pre_commit = programs / "pre-commit"
+        options = ("--all-files", "--color=never")
+        return run(pre_commit, "run", *options, cwd=folder, PRE_COMMIT_HOME=home)
+
+    return run_hook
+
+
+def test_lint_passes_what_is_right(hook: Run) -> None:
+    done = hook("private-image-lint", web=GOOD, api=GOOD)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^PrivateImage lint\.+Passed$", done.stdout, re.MULTILINE)
+
+
+def test_lint_tells_what_is_wrong(hook: Run) -> None:
+    done = hook("private-image-lint", "--format=parseable", "--", web=GOOD, api=BAD)
+    assert done.returncode == 1
+    assert "\nstacks/api.yaml:11:13:11:18:EPI101:PrivateImage has no key Secrt." in done.stdout
+    assert "web.yaml" not in done.stdout
+
+
+def test_check_tells_what_is_wrong(hook: Run) -> None:
+    assert hook("private-image-check", web=GOOD).returncode == 0
+    done = hook("private-image-check", web=GOOD, api=BAD)
+    assert done.returncode == 1
+    assert "stacks/api.yaml:11:13: PI101 PrivateImage has no key Secrt." in done.stdout

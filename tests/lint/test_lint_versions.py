@@ -1,0 +1,108 @@
+"""Our rules do the same in the newest cfn-lint and in the oldest that pyproject.toml admits."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Protocol
+from xml.etree import ElementTree
+
+import pytest
+from test_rules import BAD, GOOD, WRONG, findings, options, parsed, template
+
+from environments import environment
+
+ROOT = Path(__file__).parents[2]
+OLDEST = re.findall(r'"cfn-lint>=([\d.]+)"', (ROOT / "pyproject.toml").read_text("utf-8"))
+EXAMPLES = sorted((ROOT / "examples").iterdir())
+
+
+class CfnLint(Protocol):
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture(scope="session", params=["", *(f"=={version}" for version in OLDEST)])
+def cfn_lint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> CfnLint:
+    """Runs cfn-lint with our rules, in a folder of its own where `bad.yaml` has two problems."""
+    requirement = f"cfn-lint[full]{request.param}"
+    programs = environment(request.config.cache.mkdir(requirement), requirement)
+    folder = tmp_path_factory.mktemp("lint")
+    (folder / "bad.yaml").write_text(BAD, "utf-8")
+    (folder / "good.yaml").write_text(GOOD, "utf-8")
+    (folder / ".cfnlintrc").write_text("append_rules: [macro.lint]\n", "utf-8")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [programs / "cfn-lint", *arguments],
+            cwd=folder,
+            env={**kept, "HOME": str(folder), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+def test_there_is_an_oldest_version_and_it_is_documented() -> None:
+    (oldest,) = OLDEST
+    assert f"cfn-lint {oldest} is the first" in (ROOT / "docs/linting.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("case", WRONG, ids=lambda case: case.name)
+def test_it_finds_what_the_case_says(case: Path, cfn_lint: CfnLint) -> None:
+    run = cfn_lint("--format", "parseable", *options(case), "--", str(template(case)))
+    assert (parsed(run.stdout), run.stderr) == (findings(case), "")
+    assert run.returncode == (2 if any(": E" in line for line in findings(case)) else 4)
+
+
+def test_it_has_nothing_against_the_examples(cfn_lint: CfnLint) -> None:
+    run = cfn_lint(*map(str, EXAMPLES))
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_the_format_json_has_rule_place_and_text(cfn_lint: CfnLint) -> None:
+    found = json.loads(cfn_lint("--format", "json", "bad.yaml").stdout)
+    (one,) = (one for one in found if one["Rule"]["Id"] == "EPI101")
+    assert (one["Filename"], one["Level"]) == ("bad.yaml", "Error")
+    assert one["Message"] == "PrivateImage has no key Secrt. Did you mean Secret?"
+    assert one["Rule"]["ShortDescription"] == "PrivateImage: an unknown key"
+    assert one["Location"]["Start"] == {"LineNumber": 11, "ColumnNumber": 13}
+    assert one["Location"]["End"] == {"LineNumber": 11, "ColumnNumber": 18}
+    assert one["Location"]["Path"][:2] == ["Resources", "Task"]
+
+
+def test_the_format_pretty_counts_it(cfn_lint: CfnLint) -> None:
+    output = cfn_lint("--format", "pretty", "bad.yaml").stdout
+    assert re.search(r"^11:13: +EPI101 +PrivateImage has no key Secrt", output, re.MULTILINE)
+    assert "found 2 errors" in output
+
+
+def test_the_format_sarif_places_it(cfn_lint: CfnLint) -> None:
+    (run,) = json.loads(cfn_lint("--format", "sarif", "bad.yaml").stdout)["runs"]
+    assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == {"EPI101", "EPI103"}
+    places = [result["locations"][0]["physicalLocation"] for result in run["results"]]
+    assert [place["region"]["startLine"] for place in places] == [10, 11]
+    assert {place["artifactLocation"]["uri"] for place in places} == {"bad.yaml"}
+
+
+def test_the_format_junit_has_a_test_for_each_rule(cfn_lint: CfnLint) -> None:
+    output = cfn_lint("--format", "junit", "bad.yaml").stdout
+    cases = {
+        case.get("name", "").split()[0]: case.findall("failure")
+        for case in ElementTree.fromstring(output).iter("testcase")
+    }
+    assert sorted(name for name, failures in cases.items() if failures) == ["EPI101", "EPI103"]
+    assert "bad.yaml:11:13" in cases["EPI101"][0].get("message", "")
+    assert cases["EPI102"] == []
+
+
+def test_without_the_rules_it_calls_the_shorthand_wrong(cfn_lint: CfnLint) -> None:
+    """What all this is for; were it no longer so, the rules would have less to do."""
+    run = cfn_lint("--config-file", os.devnull, "--format", "parseable", "good.yaml")
+    assert {line.split()[1] for line in parsed(run.stdout)} == {"E3002", "E3003"}

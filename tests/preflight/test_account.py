@@ -1,0 +1,420 @@
+"""Checks in the account against an emulator that enforces IAM, and what IAM's simulation may say.
+
+The emulator's simulation knows no policies but the role's own, no context and no boundaries, so the
+answers that have to do with those are given by botocore's Stubber.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from emulator import HOST, REGION, Account, Server
+from macro.commands.login import login
+from macro.commands.verify import verify
+from macro.engine.grants.permissions import Permission, document
+from macro.preflight import aws_calls
+from macro.preflight.image_pulls import Role
+from macro.preflight.role_checks import check_role
+from macro.preflight.secret_checks import Finding, Secret, check_key, read_secret
+from registry_server import READER, basic, basic_pusher
+
+ROOT = Path(__file__).parents[2]
+ID = "111122223333"
+ROLE = f"arn:aws:iam::{ID}:role/exec"
+SECRET = f"arn:aws:secretsmanager:{REGION}:{ID}:secret:registry/team-AbCdEf"
+KEY = f"arn:aws:kms:{REGION}:{ID}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+BOUNDARY = f"arn:aws:iam::{ID}:policy/boundary"
+READ, DECRYPT = "secretsmanager:GetSecretValue", "kms:Decrypt"
+GRANT = (
+    Permission(READ, SECRET),
+    Permission(DECRYPT, KEY, "secretsmanager.eu-west-1.amazonaws.com"),
+)
+WELL = Finding("passed", "")
+
+
+# What IAM's simulation says
+
+
+def role(**more: Any) -> dict[str, Any]:
+    made = {"Path": "/", "RoleName": "exec", "RoleId": "A" * 16, "Arn": ROLE}
+    return {"Role": {**made, "CreateDate": "2026-01-01", **more}}
+
+
+def said(decision: str, **more: Any) -> dict[str, Any]:
+    return {"EvaluationResults": [{"EvalActionName": READ, "EvalDecision": decision, **more}]}
+
+
+def key_policy(*principals: str) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Principal": {"AWS": principals}, "Action": "kms:*"}
+    return {"Policy": json.dumps({"Statement": [statement]})}
+
+
+class Stubs:
+    """An account whose answers are given one by one, each with the call that must ask for it."""
+
+    def __init__(self) -> None:
+        session = boto3.Session("none", "none", region_name=REGION)
+        self.account = aws_calls.Account(session, REGION, ID, "aws")
+        self._stubs: dict[str, Stubber] = {}
+
+    def answer(self, service: str, call: str, answer: dict[str, Any], **sent: Any) -> None:
+        if service not in self._stubs:
+            self._stubs[service] = Stubber(self.account.client(service))
+            self._stubs[service].activate()
+        self._stubs[service].add_response(call, answer, sent or None)
+
+    def refuse(self, service: str, call: str, code: str, text: str) -> None:
+        self._stubs[service].add_client_error(call, code, text)
+
+    def simulate(self, action: str, arn: str, answer: dict[str, Any], **more: Any) -> None:
+        sent = {"PolicySourceArn": ROLE, "ActionNames": [action], "ResourceArns": [arn]}
+        policies = {"PolicyInputList": [json.dumps(document(GRANT))]}
+        self.answer("iam", "simulate_principal_policy", answer, **{**sent, **policies, **more})
+
+    def check(self, secret: Secret | None = None) -> Finding:
+        found = check_role(self.account, Role("exec"), secret or secret_with(), GRANT)
+        for stub in self._stubs.values():
+            stub.assert_no_pending_responses()
+        return found
+
+
+@pytest.fixture
+def stubs() -> Stubs:
+    return Stubs()
+
+
+def secret_with(key: str | None = None, elsewhere: bool = False) -> Secret:
+    return Secret(WELL, REGION, elsewhere, SECRET, key)
+
+
+def test_the_grant_to_come_is_simulated(stubs: Stubs) -> None:
+    stubs.answer("iam", "get_role", role(), RoleName="exec")
+    stubs.simulate(READ, SECRET, said("allowed"))
+    assert stubs.check() == Finding("passed", "may read the secret once it has the grant")
+
+
+def test_the_key_is_simulated_as_secrets_manager_uses_it(stubs: Stubs) -> None:
+    described = {"KeyMetadata": {"KeyId": KEY, "Arn": KEY, "KeyManager": "CUSTOMER"}}
+    via = "secretsmanager.eu-west-1.amazonaws.com"
+    entry = {"ContextKeyName": "kms:ViaService", "ContextKeyType": "string"}
+    stubs.answer("iam", "get_role", role())
+    stubs.answer("kms", "describe_key", described, KeyId=KEY)
+    stubs.simulate(READ, SECRET, said("allowed"))
+    stubs.simulate(
+        DECRYPT, KEY, said("allowed"), ContextEntries=[{**entry, "ContextKeyValues": [via]}]
+    )
+    stubs.answer("kms", "get_key_policy", key_policy(f"arn:aws:iam::{ID}:root"))
+    assert stubs.check(secret_with(KEY)).status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "message"),
+    [
+        (said("implicitDeny"), "failed", "none of its policies allows"),
+        (said("explicitDeny"), "failed", "one of its policies denies"),
+        (
+            said("implicitDeny", OrganizationsDecisionDetail={"AllowedByOrganizations": False}),
+            "failed",
+            "a policy of the organization does not allow",
+        ),
+        (
+            said("implicitDeny", MissingContextValues=["aws:SourceVpce"]),
+            "not checked",
+            "depends on aws:SourceVpce",
+        ),
+    ],
+)
+def test_a_role_that_may_not_read(
+    stubs: Stubs, answer: dict[str, Any], status: str, message: str
+) -> None:
+    stubs.answer("iam", "get_role", role())
+    stubs.simulate(READ, SECRET, answer)
+    found = stubs.check()
+    assert found.status == status and message in found.message
+
+
+def test_a_permissions_boundary_that_caps_the_role_is_named(stubs: Stubs) -> None:
+    boundary = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": BOUNDARY}
+    detail = {"PermissionsBoundaryDecisionDetail": {"AllowedByPermissionsBoundary": False}}
+    stubs.answer("iam", "get_role", role(PermissionsBoundary=boundary))
+    stubs.simulate(READ, SECRET, said("implicitDeny", **detail))
+    found = stubs.check()
+    assert found.status == "failed"
+    assert found.message.endswith(f"its permissions boundary {BOUNDARY} does not allow {READ}.")
+
+
+@pytest.mark.parametrize(
+    ("policy", "status"),
+    [
+        ({}, "failed"),
+        ({"ResourcePolicy": key_policy(ROLE)["Policy"]}, "failed"),
+        ({"ResourcePolicy": key_policy(ROLE)["Policy"].replace("kms:*", READ)}, "passed"),
+        ({"ResourcePolicy": key_policy(ID)["Policy"].replace("kms:", "secretsmanager:")}, "passed"),
+        ({"ResourcePolicy": key_policy("444455556666")["Policy"].replace("kms:", "")}, "failed"),
+        ({"ResourcePolicy": key_policy("*")["Policy"].replace("kms:", "")}, "passed"),
+        (
+            {"ResourcePolicy": key_policy("*")["Policy"].replace("kms:", "").replace("All", "De")},
+            "failed",
+        ),
+    ],
+)
+def test_another_accounts_secret_must_let_the_role_in(
+    stubs: Stubs, policy: dict[str, str], status: str
+) -> None:
+    stubs.answer("iam", "get_role", role())
+    stubs.simulate(READ, SECRET, said("allowed"))
+    stubs.answer("secretsmanager", "get_resource_policy", policy, SecretId=SECRET)
+    assert stubs.check(secret_with(elsewhere=True)).status == status
+
+
+def test_a_role_of_another_account_is_not_checked(stubs: Stubs) -> None:
+    found = check_role(stubs.account, Role("exec", "444455556666"), secret_with(), GRANT)
+    assert found == Finding(
+        "not checked", "The role is of another account.", "Ask its owner to check it."
+    )
+
+
+def test_an_endpoint_that_cannot_be_reached(stubs: Stubs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    assert stubs.check() == Finding("not checked", "iam cannot be called: EndpointConnectionError.")
+
+
+# What Secrets Manager says
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "status", "message"),
+    [
+        ("ResourceNotFoundException", "", "failed", "It has no current version."),
+        ("DecryptionFailure", "", "failed", "Its key does not decrypt it."),
+        ("InvalidRequestException", "", "failed", "Its current version cannot be read."),
+        ("AccessDeniedException", "", "not checked", f"Your credentials lack {READ}."),
+        (
+            "AccessDeniedException",
+            "Access to KMS is not allowed",
+            "not checked",
+            f"Your credentials lack {DECRYPT}.",
+        ),
+        ("InternalServiceError", "", "not checked", f"{READ} failed: InternalServiceError."),
+    ],
+)
+def test_a_secret_whose_value_is_not_given(
+    stubs: Stubs, code: str, text: str, status: str, message: str
+) -> None:
+    stubs.answer("secretsmanager", "describe_secret", {"ARN": SECRET}, SecretId="registry/team")
+    stubs.refuse("secretsmanager", "get_secret_value", code, text)
+    found = read_secret(stubs.account, "registry/team")
+    assert (found.finding.status, found.finding.message) == (status, message)
+    assert found.login is None
+
+
+def test_who_manages_a_secret_is_told(stubs: Stubs) -> None:
+    described = {"ARN": SECRET, "OwningService": "rds"}
+    held = {"SecretString": json.dumps({"username": "a", "password": "b"})}
+    stubs.answer("secretsmanager", "describe_secret", described)
+    stubs.answer("secretsmanager", "get_secret_value", held)
+    assert read_secret(stubs.account, "registry/team").finding.message.endswith("rds manages it")
+
+
+def test_another_accounts_secret_needs_a_key_of_that_account(stubs: Stubs) -> None:
+    foreign = SECRET.replace(ID, "444455556666")
+    held = {"SecretString": json.dumps({"username": "a", "password": "b"})}
+    stubs.answer("secretsmanager", "describe_secret", {"ARN": foreign}, SecretId=foreign)
+    stubs.answer("secretsmanager", "get_secret_value", held)
+    secret = read_secret(stubs.account, foreign)
+    assert secret.elsewhere and secret.finding.status == "passed"
+    assert "must have a customer-managed key" in check_key(stubs.account, secret, None).message
+    assert check_key(stubs.account, secret_with(), None).status == "passed"
+
+
+# An account that enforces IAM
+
+TEMPLATE = """\
+Parameters:
+  Tag: {Type: String, Default: '1'}
+Resources:
+  ExecutionRole:
+    Type: AWS::IAM::Role
+    Properties: {AssumeRolePolicyDocument: {}}
+  TeamSecret:
+    Type: AWS::SecretsManager::Secret
+    Properties: {KmsKeyId: KEY}
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleArn: !GetAtt ExecutionRole.Arn
+      ContainerDefinitions:
+        - Name: web
+          PrivateImage:
+            Image: !Sub REGISTRY/team/web:${Tag}
+            Secret: !Ref TeamSecret
+            Grant: false
+        - Name: other
+          PrivateImage: {Image: 'REGISTRY/team/web:1', Secret: !ImportValue Team, Grant: false}
+"""
+
+
+@pytest.fixture(scope="module")
+def registry(registry_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with basic(registry_program, tmp_path_factory.mktemp("registry")) as host:
+        basic_pusher(host).image("team/web", "1", "linux/amd64")
+        yield host
+
+
+@pytest.fixture(scope="module")
+def account_ids() -> Iterator[int]:
+    return count(222233334444)
+
+
+@pytest.fixture
+def account(server: Server, account_ids: Iterator[int]) -> Account:
+    """An account with a stack, in which a secret, its key, a role that may read it; an export."""
+    made = Account(server, str(next(account_ids)))
+    login = json.dumps({"username": READER.username, "password": READER.password})
+    key = made.client("kms").create_key()["KeyMetadata"]["Arn"]
+    allow = [{"Effect": "Allow", "Action": [READ, DECRYPT], "Resource": "*"}]
+    policy = {"PolicyName": "read", "PolicyDocument": {"Statement": allow}}
+    trust = {"Effect": "Allow", "Principal": {"AWS": made.id}, "Action": "sts:AssumeRole"}
+    there = {
+        "Resources": {
+            "ExecutionRole": {
+                "Type": "AWS::IAM::Role",
+                "Properties": {
+                    "AssumeRolePolicyDocument": {"Statement": [trust]},
+                    "Policies": [policy],
+                },
+            },
+            "TeamSecret": {
+                "Type": "AWS::SecretsManager::Secret",
+                "Properties": {"KmsKeyId": key, "SecretString": login},
+            },
+        },
+        "Outputs": {
+            "Team": {"Value": {"Fn::GetAtt": ["TeamSecret", "Id"]}, "Export": {"Name": "Team"}}
+        },
+    }
+    made.deploy(there, {})
+    return made
+
+
+DOCUMENT = (ROOT / "docs" / "verify.md").read_text("utf-8")
+POLICY, LOGIN_POLICY = map(json.loads, re.findall(r"```json\n(.*?)```", DOCUMENT, re.DOTALL))
+for statement in POLICY["Statement"]:
+    if "iam:SimulatePrincipalPolicy" in statement["Action"]:
+        statement["Resource"] = "*"  # the emulator does not say on which role it is asked for
+ACTIONS = [action for statement in POLICY["Statement"] for action in statement["Action"]]
+
+
+def someone(account: Account, statements: list[dict[str, Any]], name: str) -> dict[str, str]:
+    """Credentials, as boto3 finds them, of someone who has these statements in a policy."""
+    iam = account.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"AWS": account.id}, "Action": "sts:AssumeRole"}
+    made = iam.create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]})
+    )
+    iam.put_role_policy(
+        RoleName=name, PolicyName="it", PolicyDocument=json.dumps({"Statement": statements})
+    )
+    assumed = account.client("sts").assume_role(RoleArn=made["Role"]["Arn"], RoleSessionName="it")
+    given = assumed["Credentials"]
+    return {
+        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": given["SessionToken"],
+    }
+
+
+@pytest.fixture
+def verified(
+    account: Account,
+    server: Server,
+    registry: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
+    """Verifies the template as someone who has these statements in a policy."""
+    path = tmp_path / "template.yaml"
+    path.write_text(TEMPLATE.replace("REGISTRY", registry), "utf-8")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{HOST}:{server.port}")
+    number = count()
+
+    def run(statements: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for name, value in someone(account, statements, f"someone{next(number)}").items():
+            monkeypatch.setenv(name, value)
+        absent = ("config_env", "config_file", "account", "profile")
+        lists = ("parameter", "parameter_file", "plain_http", "skip_registry")
+        given = {"region": REGION, "stack_name": "example", "format": "json", "strict": False}
+        options = {**dict.fromkeys(absent), **{name: [] for name in lists}, **given}
+        capsys.readouterr()
+        verify(argparse.Namespace(paths=[str(path)], **options))
+        out, err = capsys.readouterr()
+        assert READER.password not in out + err
+        checks: list[dict[str, Any]] = json.loads(out)["checks"]
+        return checks
+
+    return run
+
+
+def test_the_documented_policy_is_enough(
+    verified: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
+) -> None:
+    checks = verified(POLICY["Statement"])
+    assert {one["status"] for one in checks} == {"passed"}, checks
+
+
+# Not met here: a secret of another account; and the emulator reads secrets for those who may not
+# use their keys.
+NOT_MET = {"secretsmanager:GetResourcePolicy", DECRYPT}
+
+
+@pytest.mark.parametrize("action", [one for one in ACTIONS if one not in NOT_MET])
+def test_an_action_that_is_missing_is_named_and_the_other_checks_are_made(
+    action: str, verified: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+) -> None:
+    statements = [
+        {**one, "Action": [other for other in one["Action"] if other != action]}
+        for one in POLICY["Statement"]
+    ]
+    checks = verified([one for one in statements if one["Action"]])
+    statuses = [one["status"] for one in checks]
+    assert "failed" not in statuses and "passed" in statuses and "not checked" in statuses
+    assert action in json.dumps(checks)
+
+
+def test_the_documented_policy_is_enough_to_log_in(
+    account: Account,
+    server: Server,
+    registry: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{HOST}:{server.port}")
+    key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    given: dict[str, Any] = {"profile": None, "region": REGION, "secret_name": None}
+    given |= {"plain_http": [], "yes": True}
+
+    def run(statements: list[dict[str, Any]], name: str) -> int:
+        for variable, value in someone(account, statements, name).items():
+            monkeypatch.setenv(variable, value)
+        data = io.BytesIO(READER.password.encode())
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(data))
+        options = {"registry": registry, "username": READER.username, "tag": ["team=web"]}
+        return login(argparse.Namespace(**options, **given, kms_key_id=key))
+
+    assert run(LOGIN_POLICY["Statement"], "maker") == 0
+    assert run(LOGIN_POLICY["Statement"], "updater") == 0
+    actions = ["secretsmanager:DescribeSecret"]
+    assert run([{**LOGIN_POLICY["Statement"][0], "Action": actions}], "nobody") == 1
+    assert "lack secretsmanager:UpdateSecret" in capsys.readouterr().err
