@@ -10,7 +10,8 @@ from benchmarks.table import Row, fraction, ratio
 from benchmarks.templates import DENSE, MEGABYTE, SPARSE, bulky, generated
 from benchmarks.timing import Failed, Times, calls_in_turns
 from macro.engine.expand import expand
-from macro.engine.template.model import Json, apply
+from macro.engine.template.document import Json
+from macro.engine.template.edits import apply
 
 COUNTS = (1, 10, 100, 500)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from macro.engine.template.model import Json, intrinsic
+from macro.engine.template.document import Json, intrinsic
 
 SPARSE, DENSE = 10, 2  # one resource of so many is a task
 TASKS_OF_A_ROLE = 10

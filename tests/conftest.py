@@ -16,7 +16,7 @@ import pytest
 import registry_server
 from emulator import Server, served
 from environments import alone, environment
-from macro.engine.template.model import Json
+from macro.engine.template.document import Json
 from runtime_api import Function, running
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ from pathlib import Path as File
 from typing import NamedTuple
 
 from macro.commands.exit_codes import Usage
-from macro.engine.template.model import Json
+from macro.engine.template.document import Json
 from macro.engine.template.stack import ACCOUNT_ID, REGION_CODE, Context
 
 

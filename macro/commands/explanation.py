@@ -11,8 +11,10 @@ from macro.engine.grants.permissions import Policy
 from macro.engine.grants.placement import Placed
 from macro.engine.grants.role import Inside, Outside
 from macro.engine.shorthand.block import NAME
+from macro.engine.template.choices import When
+from macro.engine.template.document import NO_VALUE, Json, Path, get
+from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import Text, parse
-from macro.engine.template.model import NO_VALUE, Edit, Json, Path, When, get
 
 # Registries that everybody may pull from without a login, and that give no more to whoever has one.
 # https://docs.aws.amazon.com/AmazonECR/latest/public/public-registries.html,

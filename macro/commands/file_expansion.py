@@ -15,7 +15,9 @@ from macro.commands.files import STDIN, Input, present, read
 from macro.engine.expand import Context, Expansion, expand
 from macro.engine.grants import quotas
 from macro.engine.shorthand.block import NAME
-from macro.engine.template.model import Edit, Json, Problem, get
+from macro.engine.template.document import Json, get
+from macro.engine.template.edits import Edit
+from macro.engine.template.problems import Problem
 from macro.text.rewrite import rewrite
 from macro.text.source import LocatedProblem, Source, SourceError, no_collection, parse
 

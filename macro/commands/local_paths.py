@@ -11,7 +11,10 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path as File
 
-from macro.engine.template.model import ALWAYS, Edit, Json, Path, get, resources, walk
+from macro.engine.template.choices import ALWAYS, walk
+from macro.engine.template.document import Json, Path, get
+from macro.engine.template.edits import Edit
+from macro.engine.template.resources import resources
 
 _APPSYNC = (
     "CodeS3Location",

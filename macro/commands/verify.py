@@ -18,7 +18,8 @@ from macro.commands.file_expansion import located
 from macro.commands.files import Input
 from macro.engine.expand import Context, Expansion, expand
 from macro.engine.shorthand.block import NAME
-from macro.engine.template.model import Json, Path, apply, get
+from macro.engine.template.document import Json, Path, get
+from macro.engine.template.edits import apply
 from macro.preflight.aws_calls import connect, find_stack
 from macro.preflight.checks import At, Check, Reach, plan
 from macro.preflight.evaluation import Deployed, Values

@@ -30,24 +30,12 @@ from macro.engine.shorthand.macro_calls import (
 from macro.engine.shorthand.misplaced import misplaced
 from macro.engine.shorthand.places import PLACES, Credentials, Place
 from macro.engine.template.arn import Mistake
+from macro.engine.template.choices import ALWAYS, Fork, When, both, branches, graft, leaves, walk
+from macro.engine.template.document import NO_VALUE, Json, Path, get
+from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import canonical
-from macro.engine.template.model import (
-    ALWAYS,
-    NO_VALUE,
-    Edit,
-    Fork,
-    Json,
-    Path,
-    Problem,
-    Resource,
-    When,
-    both,
-    branches,
-    get,
-    graft,
-    leaves,
-    walk,
-)
+from macro.engine.template.problems import Problem
+from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Context, Stack
 
 __all__ = ["Context", "Expansion", "expand"]

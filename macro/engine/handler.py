@@ -17,7 +17,9 @@ from macro.engine.grants import quotas
 from macro.engine.shorthand.block import NAME
 from macro.engine.shorthand.macro_calls import SNIPPET
 from macro.engine.shorthand.places import PLACES
-from macro.engine.template.model import Json, Path, Problem, apply, get
+from macro.engine.template.document import Json, Path, get
+from macro.engine.template.edits import apply
+from macro.engine.template.problems import Problem
 from macro.engine.template.stack import ACCOUNT_ID, REGION_CODE
 
 # CloudFormation documents no limit for what it shows of a macro's message. This is the one of the

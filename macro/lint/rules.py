@@ -28,7 +28,11 @@ from macro.engine.expand import Context, Expansion, expand
 from macro.engine.shorthand.block import NAME
 from macro.engine.shorthand.macro_calls import SNIPPET, leave, take_out
 from macro.engine.shorthand.places import PLACES
-from macro.engine.template.model import ALWAYS, Edit, Json, Path, Problem, get, resources, walk
+from macro.engine.template.choices import ALWAYS, walk
+from macro.engine.template.document import Json, Path, get
+from macro.engine.template.edits import Edit
+from macro.engine.template.problems import Problem
+from macro.engine.template.resources import resources
 from macro.lint.problem_codes import CODES, WARNINGS
 from macro.lint.template_nodes import edited, node_of, placed_edits, plain, span
 

@@ -14,8 +14,9 @@ from macro.engine.grants.permissions import Policy
 from macro.engine.grants.role import Inside
 from macro.engine.shorthand.block import NAME
 from macro.engine.shorthand.macro_calls import SNIPPET
+from macro.engine.template.document import Json, Path
+from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import canonical
-from macro.engine.template.model import Edit, Json, Path
 
 Span: TypeAlias = tuple[int, int, int, int]
 """Line and column where something begins, and where it ends; all from 0, as cfn-lint counts."""

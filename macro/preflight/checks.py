@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from macro.engine.grants.permissions import Permission
 from macro.engine.shorthand.image import check_image as check_spelling
 from macro.engine.template.arn import Mistake
-from macro.engine.template.model import Resource
+from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Context, Stack
 from macro.preflight.aws_calls import Account
 from macro.preflight.evaluation import Unknown

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from macro.engine.template.document import Json, get, intrinsic
 from macro.engine.template.intrinsics import Hole, attribute, parse
-from macro.engine.template.model import Json, Loop, get, intrinsic, resources
+from macro.engine.template.resources import Loop, resources
 from macro.engine.template.stack import Context
 
 Turn = Mapping[str, str]

@@ -10,17 +10,10 @@ from typing import TypeVar
 from macro.engine.expand import Expansion
 from macro.engine.grants.permissions import Grant, Permission
 from macro.engine.shorthand.places import PLACES, Place
+from macro.engine.template.choices import When, branches, walk
+from macro.engine.template.document import NO_VALUE, Json, Path, get
 from macro.engine.template.intrinsics import attribute
-from macro.engine.template.model import (
-    NO_VALUE,
-    Json,
-    Path,
-    Resource,
-    When,
-    branches,
-    get,
-    walk,
-)
+from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Context, Stack
 from macro.preflight.evaluation import Turn, Unknown, Values, filled
 

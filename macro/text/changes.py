@@ -7,7 +7,7 @@ from typing import cast
 
 from yaml.nodes import MappingNode, Node
 
-from macro.engine.template.model import Json
+from macro.engine.template.document import Json
 from macro.text.edited_tree import Branch, Member, New, Value, json_of, opened
 from macro.text.nodes import Alias, function, key_of, value_of
 from macro.text.spans import Spans, is_flow, nodes_below

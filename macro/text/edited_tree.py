@@ -7,7 +7,8 @@ from typing import NamedTuple, TypeAlias, cast
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from macro.engine.template.model import Edit, Json, Path
+from macro.engine.template.document import Json, Path
+from macro.engine.template.edits import Edit
 from macro.text.nodes import Alias, function, key_of, value_of
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from yaml.nodes import Node
 
-from macro.engine.template.model import Json
+from macro.engine.template.document import Json
 from macro.text.edited_tree import (
     Branch,
     Member,

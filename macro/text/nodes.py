@@ -15,7 +15,7 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
-from macro.engine.template.model import Json
+from macro.engine.template.document import Json
 
 MAX_DEPTH = 100  # of nesting; keeps every recursion, libyaml's and ours, far from the stack's end
 

@@ -14,7 +14,7 @@ from typing import NamedTuple, NoReturn, cast
 from yaml import YAMLError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from macro.engine.template.model import Json, Path
+from macro.engine.template.document import Json, Path
 from macro.text.nodes import (
     ALIAS,
     MAX_DEPTH,

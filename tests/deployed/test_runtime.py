@@ -13,7 +13,7 @@ import pytest
 
 from contract import event
 from macro.engine.handler import handler
-from macro.engine.template.model import Json
+from macro.engine.template.document import Json
 from macro.text.source import parse
 from runtime_api import Answer, Function
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from macro.engine.expand import expand
-from macro.engine.template.model import Json, apply, get
+from macro.engine.template.document import Json, get
+from macro.engine.template.edits import apply
 
 
 def loop(collection: list[Json], logical_id: str) -> Json:

@@ -12,7 +12,7 @@ import pytest
 
 from contract import TransformFailed, event, processed
 from macro.engine.handler import handler
-from macro.engine.template.model import Json
+from macro.engine.template.document import Json
 
 
 def nested(depth: int, *wrap: str) -> Json:

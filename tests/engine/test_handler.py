@@ -20,7 +20,8 @@ from test_hostile import JSON, damaged
 from contract import REQUEST_ID, TransformFailed, event, processed
 from macro.engine import handler as module
 from macro.engine.handler import MESSAGE_LENGTH, error_message, handler
-from macro.engine.template.model import Json, Problem
+from macro.engine.template.document import Json
+from macro.engine.template.problems import Problem
 from macro.text.source import parse
 
 # CloudFormation itself refuses the others, or could not read them.

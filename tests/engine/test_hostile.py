@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from macro.engine.expand import Context, expand
-from macro.engine.template.model import Json, apply
-from macro.engine.template.model import Path as JsonPath
+from macro.engine.template.document import Json
+from macro.engine.template.document import Path as JsonPath
+from macro.engine.template.edits import apply
 from macro.text.source import parse
 
 CASES = Path(__file__).parents[1] / "cases"

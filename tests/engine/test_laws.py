@@ -28,7 +28,7 @@ from evaluator import (
     unroll,
 )
 from macro.engine.expand import Context, expand
-from macro.engine.template.model import apply
+from macro.engine.template.edits import apply
 from strategies import OTHER_REGION, Expected, Intent, Stack, stacks
 
 EXAMPLES = {"default": 200, "thorough": 3000}

@@ -17,7 +17,8 @@ from test_golden_cases import CASES, EXPANDED, template
 from test_rules import parsed
 
 from macro.engine.expand import expand
-from macro.engine.template.model import Json, apply
+from macro.engine.template.document import Json
+from macro.engine.template.edits import apply
 from macro.lint.rules import Expanding, lint, rule_id
 from macro.lint.template_nodes import edited, placed_edits, plain, span
 

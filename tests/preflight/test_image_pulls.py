@@ -11,7 +11,7 @@ from test_laws import context, law
 from evaluator import ACCOUNT_ID, PSEUDO_PARAMETERS, REGION, World, lookup, unroll
 from macro.engine.expand import Context, expand
 from macro.engine.grants.permissions import Permission
-from macro.engine.template.model import apply
+from macro.engine.template.edits import apply
 from macro.preflight.evaluation import Deployed, Unknown, Values
 from macro.preflight.image_pulls import Pull, Role, read_pulls
 from macro.text.source import SourceError, parse

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from macro.engine.template.model import Json
+from macro.engine.template.document import Json
 
 REQUEST_ID = "4f6cf1e1-9f2b-4d0c-8c65-5b3f3a8d2b11"
 TRANSFORM_ID = "111122223333::PrivateImage"

@@ -21,7 +21,7 @@ from threading import Thread
 from typing import Any, Literal
 from uuid import uuid4
 
-from macro.engine.template.model import Json
+from macro.engine.template.document import Json
 
 FUNCTION = "PrivateImage"
 ARN = f"arn:aws:lambda:eu-west-1:111122223333:function:{FUNCTION}"

@@ -6,7 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from macro.engine.template.model import Edit, Json, Path
+from macro.engine.template.document import Json, Path
+from macro.engine.template.edits import Edit
 from macro.text.rewrite import rewrite
 from macro.text.source import SourceError, parse
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from macro.engine.template.model import Json
+from macro.engine.template.document import Json
 from macro.text import nodes
 from macro.text.rewrite import rewrite
 from macro.text.source import MAX_BYTES, LocatedProblem, Source, SourceError, parse

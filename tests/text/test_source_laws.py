@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from macro.engine.template.model import Edit, Json, Path, apply
+from macro.engine.template.document import Json, Path
+from macro.engine.template.edits import Edit, apply
 from macro.text.rewrite import rewrite
 from macro.text.source import Source, SourceError, parse
 from macro.text.spans import Spans

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from macro.engine.grants.names import Names, expression, label, shortened
 from macro.engine.grants.permissions import Holds
 from macro.engine.grants.quotas import LOGICAL_ID_LENGTH
+from macro.engine.template.document import Json, get, intrinsic
+from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import canonical, mentions
-from macro.engine.template.model import Edit, Json, Loop, get, intrinsic
+from macro.engine.template.resources import Loop
 from macro.engine.template.stack import Stack
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from macro.engine.template.model import Path, Resource
+from macro.engine.template.document import Path
+from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Stack
 
 

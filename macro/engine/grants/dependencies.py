@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from macro.engine.grants.permissions import Holds
+from macro.engine.template.document import NO_VALUE, Json, choice
+from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import ref
-from macro.engine.template.model import NO_VALUE, Edit, Json, Resource, choice
+from macro.engine.template.resources import Resource
 
 WAITS_KEY = "PrivateImagePolicies"
 

@@ -6,7 +6,8 @@ import re
 
 from macro.engine.grants.permissions import Holds
 from macro.engine.grants.quotas import RESOURCES
-from macro.engine.template.model import Json, Loop, get, spelled
+from macro.engine.template.document import Json, get, spelled
+from macro.engine.template.resources import Loop
 from macro.engine.template.stack import Stack
 
 _VARIABLE = re.compile(r"[$&]\{(\w+)\}")

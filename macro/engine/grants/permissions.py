@@ -7,8 +7,9 @@ from typing import NamedTuple, TypeAlias
 
 from macro.engine.grants.role import Inside, Outside
 from macro.engine.grants.secret import Key, Secret
+from macro.engine.template.document import Json, Path
 from macro.engine.template.intrinsics import Hole, canonical, join, mentions, parse, write
-from macro.engine.template.model import Json, Loop, Path, Resource
+from macro.engine.template.resources import Loop, Resource
 
 Holds: TypeAlias = frozenset[tuple[str, bool]]
 """Conditions that hold together; unlike `When`, they never contradict each other."""

@@ -14,19 +14,11 @@ from macro.engine.grants.names import Names, label, shortened, within
 from macro.engine.grants.permissions import Created, Grant, Holds, Permission, Policy, merged
 from macro.engine.grants.role import Inside, Outside
 from macro.engine.shorthand.places import Place
+from macro.engine.template.document import NO_VALUE, Json, Path, choice, get, spelled
+from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import arn_attribute, literal, parse, ref, references
-from macro.engine.template.model import (
-    NO_VALUE,
-    Edit,
-    Json,
-    Loop,
-    Path,
-    Problem,
-    Resource,
-    choice,
-    get,
-    spelled,
-)
+from macro.engine.template.problems import Problem
+from macro.engine.template.resources import Loop, Resource
 from macro.engine.template.stack import Stack
 
 ROLE_SUFFIX = "PrivateImageRole"

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from macro.engine.grants.permissions import Policy
+from macro.engine.template.document import NO_VALUE, Json, Path, get, intrinsic
 from macro.engine.template.intrinsics import canonical, parse
-from macro.engine.template.model import NO_VALUE, Json, Loop, Path, Problem, get, intrinsic
+from macro.engine.template.problems import Problem
+from macro.engine.template.resources import Loop
 from macro.engine.template.stack import Stack
 
 LOGICAL_ID_LENGTH = 255

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple, TypeAlias
 
 from macro.engine.template.arn import Mistake, in_another_account, read_arn, refuse_type
+from macro.engine.template.document import Json
 from macro.engine.template.intrinsics import (
     Hole,
     Text,
@@ -17,7 +18,7 @@ from macro.engine.template.intrinsics import (
     split,
     write,
 )
-from macro.engine.template.model import Json, Resource
+from macro.engine.template.resources import Resource
 from macro.engine.template.stack import PSEUDO_PARAMETERS, Known, Stack
 
 

@@ -21,6 +21,8 @@ from macro.engine.template.arn import (
     refuse_type,
     ssm_parameter,
 )
+from macro.engine.template.choices import When, branches
+from macro.engine.template.document import NO_VALUE, Json, Path, get
 from macro.engine.template.intrinsics import (
     Hole,
     Text,
@@ -33,7 +35,7 @@ from macro.engine.template.intrinsics import (
     split,
     write,
 )
-from macro.engine.template.model import NO_VALUE, Json, Path, Resource, When, branches, get
+from macro.engine.template.resources import Resource
 from macro.engine.template.stack import PSEUDO_PARAMETERS, Known, Stack
 
 REGION: Json = {"Ref": "AWS::Region"}

@@ -7,21 +7,10 @@ from typing import NamedTuple
 
 from macro.engine.shorthand.image import Registries, check_image, find_registry
 from macro.engine.template.arn import Mistake
-from macro.engine.template.model import (
-    ALWAYS,
-    NO_VALUE,
-    Fork,
-    Json,
-    Leaf,
-    Path,
-    Problem,
-    Resource,
-    forked,
-    get,
-    graft,
-    intrinsic,
-    leaves,
-)
+from macro.engine.template.choices import ALWAYS, Fork, Leaf, forked, graft, leaves
+from macro.engine.template.document import NO_VALUE, Json, Path, get, intrinsic
+from macro.engine.template.problems import Problem
+from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Stack
 
 NAME = "PrivateImage"

@@ -6,17 +6,9 @@ from collections.abc import Callable, Iterator
 
 from macro.engine.shorthand.block import Shorthand
 from macro.engine.shorthand.places import Place
-from macro.engine.template.model import (
-    ALWAYS,
-    NO_VALUE,
-    Edit,
-    Fork,
-    Json,
-    Path,
-    choice,
-    graft,
-    leaves,
-)
+from macro.engine.template.choices import ALWAYS, Fork, graft, leaves
+from macro.engine.template.document import NO_VALUE, Json, Path, choice
+from macro.engine.template.edits import Edit
 
 
 def container_edits(

@@ -6,8 +6,11 @@ import re
 from typing import NamedTuple, TypeAlias
 
 from macro.engine.template.arn import Mistake
+from macro.engine.template.choices import Leaf
+from macro.engine.template.document import Json, Path, get, intrinsic
 from macro.engine.template.intrinsics import Hole, Text, attribute, is_text, literal, parse
-from macro.engine.template.model import Json, Leaf, Path, Problem, Resource, get, intrinsic
+from macro.engine.template.problems import Problem
+from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Stack
 
 _MEND = "Write registry/repository:tag or registry/repository@digest."

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from macro.engine.shorthand.block import NAME
-from macro.engine.template.model import Edit, Json, Path, Problem, get
+from macro.engine.template.document import Json, Path, get
+from macro.engine.template.edits import Edit
+from macro.engine.template.problems import Problem
 
 SNIPPET = "Fn::Transform"
 

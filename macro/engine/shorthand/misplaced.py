@@ -8,7 +8,9 @@ from typing import Any
 from macro.engine.shorthand.block import KEYS, NAME
 from macro.engine.shorthand.macro_calls import SNIPPET, find_calls
 from macro.engine.shorthand.places import PLACES
-from macro.engine.template.model import Json, Path, Problem, Resource
+from macro.engine.template.document import Json, Path
+from macro.engine.template.problems import Problem
+from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Stack
 
 # Maps whose keys are the author's own, so that PrivateImage is a name there like any other.

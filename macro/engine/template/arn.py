@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from macro.engine.template.document import Path
 from macro.engine.template.intrinsics import Hole, Text, join, literal, split
-from macro.engine.template.model import Path, Problem, Resource
+from macro.engine.template.problems import Problem
+from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Stack
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import count
 from typing import NamedTuple, TypeAlias
 
-from macro.engine.template.model import Json, intrinsic, spelled
+from macro.engine.template.document import Json, intrinsic, spelled
 
 
 class Hole(NamedTuple):

@@ -8,8 +8,9 @@ from itertools import product
 from types import MappingProxyType
 from typing import NamedTuple
 
+from macro.engine.template.document import Json, Path, get
 from macro.engine.template.intrinsics import Hole, Text, canonical, join, parse, references
-from macro.engine.template.model import Json, Path, Resource, get, resources
+from macro.engine.template.resources import Resource, resources
 
 PSEUDO_PARAMETERS = frozenset(
     f"AWS::{name}"
