@@ -11,9 +11,9 @@ from pathlib import Path
 from benchmarks import command, engine, invocation, startup
 from benchmarks.run import Run
 from benchmarks.table import Row, markdown
-from benchmarks.timing import Failed, Processes
-from contract import TransformFailed
-from runtime_api import Stopped
+from benchmarks.timing import MeasurementError, Processes
+from contract import TransformFailedError
+from runtime_api import StoppedError
 
 ROWS: dict[str, Callable[[Run], Iterator[Row]]] = {
     "engine": engine.engine,
@@ -42,7 +42,7 @@ def main() -> int:
             print(f"{row} ...", file=sys.stderr)
             try:
                 rows += ROWS[row](run)
-            except (Failed, Stopped, TransformFailed) as error:
+            except (MeasurementError, StoppedError, TransformFailedError) as error:
                 print(f"error: {row}: {error}", file=sys.stderr)
                 rows.append(Row(row, "", "failed", ""))
                 code = 1

@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks import ROOT
-from benchmarks.opponents import Unavailable, node, package
+from benchmarks.opponents import UnavailableError, node, package
 from benchmarks.run import Run
 from benchmarks.table import Row, ratio
 from benchmarks.templates import DENSE, MEGABYTE, SPARSE, as_yaml, bulky, of_size
@@ -39,7 +39,7 @@ FILES = 1000
 @dataclass(frozen=True, slots=True)
 class _Opponent:
     """What the command is compared with. `prepare` gives its name with its version and what runs
-    it; it raises Unavailable where that cannot be had."""
+    it; it raises UnavailableError where that cannot be had."""
 
     name: str
     prepare: Callable[[], tuple[str, Side]]
@@ -106,7 +106,7 @@ def _compared(run: Run, file: Path, mix: str, opponents: list[_Opponent]) -> Ite
     for one in opponents:
         try:
             label, command = one.prepare()
-        except Unavailable as error:
+        except UnavailableError as error:
             yield Row(what, one.name, f"not measured: {error}", one.asked)
             continue
         ours, theirs = in_turns(run.repeats(one.repeats), _expand(run, file), command)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from benchmarks.run import Run
 from benchmarks.table import Row, fraction, ratio
 from benchmarks.templates import DENSE, MEGABYTE, SPARSE, bulky, generated
-from benchmarks.timing import Failed, Times, calls_in_turns
+from benchmarks.timing import MeasurementError, Times, calls_in_turns
 from macro.engine.expand import expand
 from macro.engine.template.document import Json
 from macro.engine.template.edits import apply
@@ -41,7 +41,7 @@ def _measured(run: Run, fragment: dict[str, Json]) -> tuple[Times, Times, int]:
     """What both sides take for a fragment, and its bytes."""
     text = json.dumps(fragment)
     if expand(fragment).problems:
-        raise Failed("the generated template has problems")
+        raise MeasurementError("the generated template has problems")
     ours, theirs = calls_in_turns(
         run.repeats(15),
         lambda: apply(fragment, expand(fragment).edits),

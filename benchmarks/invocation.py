@@ -19,11 +19,11 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks import ROOT
-from benchmarks.opponents import Unavailable, package
+from benchmarks.opponents import UnavailableError, package
 from benchmarks.run import Run
 from benchmarks.table import Row, fraction, ratio
 from benchmarks.templates import DENSE, MEGABYTE, SPARSE, bulky, generated
-from benchmarks.timing import Failed, in_turns
+from benchmarks.timing import MeasurementError, in_turns
 from contract import event, processed
 from macro.engine.handler import handler
 from runtime_api import running
@@ -56,7 +56,7 @@ def cold(run: Run) -> Iterator[Row]:
     against = "an empty handler there, which returns the fragment as it is"
     try:
         python = _runtime()
-    except Unavailable as error:
+    except UnavailableError as error:
         yield Row("one invocation under awslambdaric", against, f"not measured: {error}", asked)
         return
     empty = _artefact(run, "empty", EMPTY)
@@ -91,9 +91,9 @@ def memory(run: Run) -> Iterator[Row]:
     what, against = "peak memory of the function's process", f"the function's {limit} MB"
     try:
         if not Path("/proc/self/status").exists():
-            raise Unavailable("the system does not tell")
+            raise UnavailableError("the system does not tell")
         python = _runtime()
-    except Unavailable as error:
+    except UnavailableError as error:
         yield Row(what, against, f"not measured: {error}", "at most half")
         return
     telling = _artefact(run, "telling", TELLING)
@@ -106,9 +106,9 @@ def memory(run: Run) -> Iterator[Row]:
 
 
 def _runtime() -> Path:
-    """The Python of an environment with AWS's runtime client. Raises Unavailable."""
+    """The Python of an environment with AWS's runtime client. Raises UnavailableError."""
     if sys.platform != "linux":
-        raise Unavailable("AWS's runtime client comes with its HTTP client for Linux alone")
+        raise UnavailableError("AWS's runtime client comes with its HTTP client for Linux alone")
     return package("awslambdaric").programs / "python"
 
 
@@ -128,7 +128,7 @@ def _invoked(run: Run, python: Path, artefact: Path, name: str, sent: bytes) -> 
         answer = function.invoke(sent)
         taken = perf_counter() - start
     if answer.status != "response" or b'"success"' not in answer.content:
-        raise Failed(f"{name} answered {answer.content[:500]!r}")
+        raise MeasurementError(f"{name} answered {answer.content[:500]!r}")
     return taken
 
 

@@ -15,7 +15,7 @@ from environments import environment
 CACHE = ROOT / "benchmarks" / ".cache"
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """An opponent cannot be had here; the text says why."""
 
 
@@ -28,12 +28,12 @@ class Package:
 
 
 def package(name: str) -> Package:
-    """The package in an environment of its own, of the same Python. Raises Unavailable."""
+    """The package in an environment of its own, of the same Python. Raises UnavailableError."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     try:
         programs = environment(CACHE / f"{name}-{python}", name)
     except (OSError, subprocess.CalledProcessError):
-        raise Unavailable(f"pip could not install {name}") from None
+        raise UnavailableError(f"pip could not install {name}") from None
     code = f"from importlib.metadata import version; print(version({name!r}))"
     answer = subprocess.run(
         [programs / "python", "-c", code], capture_output=True, check=True, text=True
@@ -51,10 +51,10 @@ class Node:
 
 
 def node(name: str, *peers: str) -> Node:
-    """The package with those that it needs beside it. Raises Unavailable."""
+    """The package with those that it needs beside it. Raises UnavailableError."""
     program, npm = shutil.which("node"), shutil.which("npm")
     if program is None or npm is None:
-        raise Unavailable("there is no node with npm")
+        raise UnavailableError("there is no node with npm")
     modules = CACHE / "npm" / "node_modules"
     described = modules / name / "package.json"
     if not described.exists():
@@ -62,6 +62,6 @@ def node(name: str, *peers: str) -> Node:
         install = [npm, "install", "--prefix", str(modules.parent), "--ignore-scripts"]
         done = subprocess.run([*install, name, *peers], capture_output=True, check=False)
         if done.returncode:
-            raise Unavailable(f"npm could not install {name}")
+            raise UnavailableError(f"npm could not install {name}")
     version = json.loads(described.read_text("utf-8"))["version"]
     return Node(version, Path(program), modules)

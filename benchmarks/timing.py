@@ -22,7 +22,7 @@ Side: TypeAlias = Callable[[], float]
 SAMPLE = 0.02  # seconds: a call is repeated until it takes that long
 
 
-class Failed(Exception):
+class MeasurementError(Exception):
     """What was to be measured went wrong; the text says how."""
 
 
@@ -87,7 +87,8 @@ class Processes:
         } | {"PYTHONPYCACHEPREFIX": str(directory), "PYTHONNOUSERSITE": "1"}
 
     def program(self, *command: str | Path, **variables: str) -> Side:
-        """What runs a program to its end. That raises Failed where it ends with an error."""
+        """What runs a program to its end. That raises MeasurementError where it ends with an
+        error."""
         return partial(self._run, command, variables)
 
     def _run(self, command: Sequence[str | Path], variables: Mapping[str, str]) -> float:
@@ -106,5 +107,5 @@ class Processes:
             if code:
                 errors.seek(0)
                 said = errors.read().decode("utf-8", "replace").strip()
-                raise Failed(f"{Path(command[0]).name} ended with {code}: {said[-500:]}")
+                raise MeasurementError(f"{Path(command[0]).name} ended with {code}: {said[-500:]}")
         return taken

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "macro.engine.grants": ("macro.engine.template", "macro.engine.shorthand"),
     "macro.engine": ("macro.engine",),
     "macro.text": ("macro.engine.template",),
-    "macro.preflight": ("macro.engine", "macro.commands.exit_codes"),
+    "macro.preflight": ("macro.engine",),
     "macro.lint": ("macro.engine",),
     "macro.commands": ("macro",),
     "macro": ("macro",),

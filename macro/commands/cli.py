@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from macro import __version__
-from macro.commands.exit_codes import PROBLEMS, USAGE, Usage
+from macro.commands.exit_codes import PROBLEMS, USAGE, UsageError
 
 EXPAND_EXAMPLES = """\
 examples:
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command. Returns 0; 1 for problems in a template; 2 for wrong usage."""
     try:
         return _run(sys.argv[1:] if argv is None else list(argv))
-    except Usage as error:
+    except UsageError as error:
         return _say(f"error: {error}", USAGE)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
@@ -70,14 +70,24 @@ def _run(arguments: list[str]) -> int:
     if options.command == "verify":
         from macro.commands.verify import verify
 
-        return verify(options)
+        return _asking_aws(verify, options)
     if options.command == "login":
         from macro.commands.login import login
 
-        return login(options)
+        return _asking_aws(login, options)
     from macro.commands.expand_files import expand_files
 
     return expand_files(options)
+
+
+def _asking_aws(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+    """Runs a command that calls AWS. Raises UsageError where no account can be asked."""
+    from macro.preflight.aws_calls import AccountError
+
+    try:
+        return command(options)
+    except AccountError as error:
+        raise UsageError(str(error)) from None
 
 
 def _say(text: str, code: int) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as File
 from typing import NamedTuple
 
-from macro.commands.exit_codes import Usage
+from macro.commands.exit_codes import UsageError
 from macro.engine.template.document import Json
 from macro.engine.template.stack import ACCOUNT_ID, REGION_CODE, Context
 
@@ -47,7 +47,7 @@ def given(options: argparse.Namespace) -> Given:
 def context(said: Given, variables: Mapping[str, str] = os.environ) -> Context:
     """What is known of the deployment. Nothing is asked of AWS.
 
-    Raises Usage for what cannot be read or is not what it should be; no message holds a value.
+    Raises UsageError for what cannot be read or is not what it should be; no message holds a value.
     """
     parameters: dict[str, Json] = {}
     config = _sam(said)
@@ -62,9 +62,9 @@ def context(said: Given, variables: Mapping[str, str] = os.environ) -> Context:
     account = said.account or _first(variables, "AWS_ACCOUNT_ID")
     region, account = region or profile.region, account or profile.account
     if region and not REGION_CODE.fullmatch(region):
-        raise Usage("--region takes a Region's code, as in --region eu-west-1")
+        raise UsageError("--region takes a Region's code, as in --region eu-west-1")
     if account and not ACCOUNT_ID.fullmatch(account):
-        raise Usage("--account takes an account's twelve digits")
+        raise UsageError("--account takes an account's twelve digits")
     return Context(parameters, region, account)
 
 
@@ -83,9 +83,9 @@ def _read(name: str) -> str:
     try:
         return File(name).read_text("utf-8-sig")
     except OSError as error:
-        raise Usage(f"{name} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise Usage(f"{name} is not UTF-8") from None
+        raise UsageError(f"{name} is not UTF-8") from None
 
 
 # Parameter files
@@ -105,7 +105,7 @@ def _of_file(name: str) -> dict[str, Json]:
         found = json.loads(text)
     except ValueError as error:
         where = f"{error.lineno}:{error.colno}" if isinstance(error, json.JSONDecodeError) else "1"
-        raise Usage(f"{name}:{where}: this is not JSON") from None
+        raise UsageError(f"{name}:{where}: this is not JSON") from None
     if isinstance(found, dict) and isinstance(found.get("Parameters"), dict):
         found = found["Parameters"]
     return _overrides(found, name)
@@ -119,7 +119,7 @@ def _overrides(found: object, name: str) -> dict[str, Json]:
     if isinstance(found, str):
         return _words(found, form)
     if not isinstance(found, list):
-        raise Usage(form)
+        raise UsageError(form)
     values: dict[str, Json] = {}
     for item in found:
         if isinstance(item, str):
@@ -129,7 +129,7 @@ def _overrides(found: object, name: str) -> dict[str, Json]:
             if item.get("ParameterValue") is not None:
                 values[item["ParameterKey"]] = _value(item["ParameterValue"])
         else:
-            raise Usage(form)
+            raise UsageError(form)
     return values
 
 
@@ -147,7 +147,7 @@ def _pairs(pairs: Iterable[str], form: str) -> dict[str, Json]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not re.fullmatch("[A-Za-z0-9]+", name.strip()):
-            raise Usage(form)
+            raise UsageError(form)
         values[name.strip()] = value.strip() if form.endswith("Name=Value") else value
     return values
 
@@ -160,7 +160,7 @@ def _words(text: str, form: str) -> dict[str, Json]:
     try:
         words = shlex.split(text)
     except ValueError:
-        raise Usage(form) from None
+        raise UsageError(form) from None
     long = re.compile(r"ParameterKey=([A-Za-z0-9]+),ParameterValue=(.*)", re.DOTALL)
     matches = ((word, long.fullmatch(word)) for word in words)
     return _pairs((f"{found[1]}={found[2]}" if found else word for word, found in matches), form)
@@ -184,10 +184,10 @@ def _sam(said: Given) -> dict[str, object]:
     try:
         config = tomllib.loads(_read(name))
     except tomllib.TOMLDecodeError:
-        raise Usage(f"{name} is not TOML") from None
+        raise UsageError(f"{name} is not TOML") from None
     section = config.get(environment)
     if not isinstance(section, dict):
-        raise Usage(f"{name} has no environment {environment}")
+        raise UsageError(f"{name} has no environment {environment}")
     found: dict[str, object] = {}
     for command in ("global", "deploy"):
         parameters = section.get(command, {})

@@ -3,5 +3,5 @@
 OK, PROBLEMS, USAGE = 0, 1, 2
 
 
-class Usage(Exception):
+class UsageError(Exception):
     """The command was called in a way that it cannot do anything with; the text says how to."""

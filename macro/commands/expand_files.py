@@ -8,13 +8,13 @@ import sys
 
 from macro.commands import files, output
 from macro.commands.deployment import context, given
-from macro.commands.exit_codes import OK, PROBLEMS, USAGE, Usage
+from macro.commands.exit_codes import OK, PROBLEMS, USAGE, UsageError
 from macro.commands.file_expansion import Outcome, Task, run
 from macro.commands.files import STDIN, Input
 
 
 def expand_files(options: argparse.Namespace) -> int:
-    """Expands files as the options of the command say. Returns the exit code; raises Usage."""
+    """Expands files as the options of the command say. Returns the exit code; raises UsageError."""
     deployment = context(given(options))
     inputs = files.find(options.paths, options.output_dir)
     as_data = options.format == "json"
@@ -36,41 +36,41 @@ def expand_files(options: argparse.Namespace) -> int:
 
 
 def _places(options: argparse.Namespace, inputs: list[Input], seen_only: bool) -> dict[str, str]:
-    """Where the expansion of each file belongs, by the file's real path. Raises Usage."""
+    """Where the expansion of each file belongs, by the file's real path. Raises UsageError."""
     single = len(inputs) == 1 and inputs[0].named
     if options.in_place:
         if any(one.name == STDIN for one in inputs):
-            raise Usage("standard input cannot be written in place: use -o")
+            raise UsageError("standard input cannot be written in place: use -o")
         places = {one.name: one.name for one in inputs}
     elif options.output_dir:
         places = files.mirrored(inputs, options.output_dir)
     elif options.output:
         if not single:
-            raise Usage("-o takes one template; use --output-dir or --in-place for several")
+            raise UsageError("-o takes one template; use --output-dir or --in-place for several")
         places = {inputs[0].name: options.output}
     else:
         if not single and not seen_only:
-            raise Usage("say where several templates go: --output-dir DIR or --in-place")
+            raise UsageError("say where several templates go: --output-dir DIR or --in-place")
         places = {}
     return {os.path.realpath(name): place for name, place in places.items()}
 
 
 def _check_parameters(pairs: list[str], outcomes: list[Outcome]) -> None:
-    """Raises Usage for a parameter given by hand that no template has: it is misspelt."""
+    """Raises UsageError for a parameter given by hand that no template has: it is misspelt."""
     if not all(outcome.is_read for outcome in outcomes):
         return  # what the others declare is not known
     declared = frozenset[str]().union(*(outcome.parameters for outcome in outcomes))
     unknown = sorted({pair.partition("=")[0] for pair in pairs} - declared)
     if unknown and len(outcomes) == 1:
-        raise Usage(f"{outcomes[0].input.shown} has no parameter {', '.join(unknown)}")
+        raise UsageError(f"{outcomes[0].input.shown} has no parameter {', '.join(unknown)}")
     if unknown:
-        raise Usage(f"none of the templates has a parameter {', '.join(unknown)}")
+        raise UsageError(f"none of the templates has a parameter {', '.join(unknown)}")
 
 
 def _report(outcome: Outcome) -> int:
     """Says what is wrong with one file, and returns the exit code."""
     name = outcome.input.shown
-    output.problems(name, outcome.notes, "warning")
+    output.problems(name, outcome.warnings, "warning")
     output.problems(name, outcome.problems)
     if outcome.unreadable:
         print(f"error: {outcome.unreadable}", file=sys.stderr)

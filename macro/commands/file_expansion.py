@@ -10,7 +10,7 @@ from pathlib import Path as File
 from types import MappingProxyType
 from typing import NamedTuple
 
-from macro.commands.exit_codes import Usage
+from macro.commands.exit_codes import UsageError
 from macro.commands.files import STDIN, Input, present, read
 from macro.engine.expand import Context, Expansion, expand
 from macro.engine.grants import quotas
@@ -49,7 +49,7 @@ class Outcome(NamedTuple):
 
     input: Input
     problems: tuple[LocatedProblem, ...] = ()
-    notes: tuple[LocatedProblem, ...] = ()
+    warnings: tuple[LocatedProblem, ...] = ()
     expanded: bytes | None = None
     untouched: bytes | None = None
     place: str | None = None
@@ -94,14 +94,14 @@ def work(task: Task, one: Input) -> Outcome:
     """Expands one file. Writes nothing, and raises nothing, whatever may be in it."""
     try:
         data = read(one.name)
-    except Usage as error:
+    except UsageError as error:
         return Outcome(one, unreadable=str(error))
     if not one.named and NAME.encode() not in data:
         return Outcome(one)
     try:
         with no_collection():  # the nodes live on to the end: see there
             return _expanded(task, one, data)
-    except Usage as error:
+    except UsageError as error:
         return Outcome(one, unreadable=str(error))
     except SourceError as error:
         if not one.named and (b"Resources" not in data or error.problems[0].code == "PI004"):
@@ -110,14 +110,14 @@ def work(task: Task, one: Input) -> Outcome:
 
 
 def _expanded(task: Task, one: Input, data: bytes) -> Outcome:
-    """Expands a template. Raises SourceError; Usage where what is in its place is unreadable."""
+    """Expands a template. Raises SourceError; UsageError where what it replaces is unreadable."""
     source = parse(data, one.shown)
     expansion = expand(source.template, task.context)
     declared = get(source.template, "Parameters")
     outcome = partial(
         Outcome,
         one,
-        notes=located(source, expansion.notes),
+        warnings=located(source, expansion.warnings),
         words=tuple(_words(source, expansion)) if task.explain else (),
         data=_data(expansion) if task.as_data else None,
         parameters=frozenset(declared if isinstance(declared, dict) else ()),
@@ -147,7 +147,7 @@ def located(source: Source, problems: Iterable[Problem]) -> tuple[LocatedProblem
             *source.position(problem.path, problem.on_key),
             problem.code,
             problem.message,
-            problem.mend,
+            problem.fix,
         )
         for problem in problems
     ]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path as File
 from typing import NamedTuple
 
-from macro.commands.exit_codes import Usage
+from macro.commands.exit_codes import UsageError
 
 STDIN = "-"
 SUFFIXES = (".json", ".template", ".yaml", ".yml")
@@ -35,7 +35,7 @@ def find(arguments: Sequence[str], leave_out: str | None = None) -> list[Input]:
     """The files that arguments mean: files, folders and patterns, each file once, in stable order.
 
     In a folder these are the files with the name of a template, but not those in hidden folders, in
-    `node_modules` and in the folder `leave_out`. Raises Usage where there is nothing.
+    `node_modules` and in the folder `leave_out`. Raises UsageError where there is nothing.
     """
     found: dict[str, Input] = {}
     for argument in arguments:
@@ -64,16 +64,16 @@ def _matching(pattern: str, leave_out: str | None) -> Iterator[Input]:
     try:
         matches = sorted(base.glob(str(File(*parts[fixed:]))))
     except (OSError, ValueError) as error:
-        raise Usage(f"{pattern} is no pattern: {error}") from None
+        raise UsageError(f"{pattern} is no pattern: {error}") from None
     files = [path for path in matches if path.is_file() and not _is_within(str(path), leave_out)]
     if not files:
-        raise Usage(f"{pattern} matches no file")
+        raise UsageError(f"{pattern} matches no file")
     yield from (Input(str(path), str(base), named=False) for path in files)
 
 
 def _below(folder: str, leave_out: str | None) -> Iterator[str]:
     def unreadable(error: OSError) -> None:
-        raise Usage(f"{error.filename} cannot be read: {error.strerror}")
+        raise UsageError(f"{error.filename} cannot be read: {error.strerror}")
 
     for place, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = sorted(
@@ -93,32 +93,32 @@ def _is_within(name: str, folder: str | None) -> bool:
 
 
 def mirrored(inputs: Iterable[Input], folder: str) -> dict[str, str]:
-    """Where each file comes to stand under a folder, by name. Raises Usage where two would meet."""
+    """Where each file goes below a folder, by name. Raises UsageError where two would meet."""
     targets: dict[str, str] = {}
     sources: dict[str, str] = {}
     for one in inputs:
         if one.name == STDIN:
-            raise Usage("standard input has no place in a folder: use -o")
+            raise UsageError("standard input has no place in a folder: use -o")
         target = str(File(folder) / File(one.name).relative_to(one.base))
         if target in sources:
-            raise Usage(f"{sources[target]} and {one.name} would both be written to {target}")
+            raise UsageError(f"{sources[target]} and {one.name} would both be written to {target}")
         sources[target] = one.name
         targets[one.name] = target
     return targets
 
 
 def read(name: str) -> bytes:
-    """The bytes of a file, or of standard input. Raises Usage."""
+    """The bytes of a file, or of standard input. Raises UsageError."""
     if name == STDIN:
         return sys.stdin.buffer.read()
     try:
         return File(name).read_bytes()
     except OSError as error:
-        raise Usage(f"{name} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from None
 
 
 def present(name: str) -> bytes | None:
-    """The bytes of a file; None where there is none. Raises Usage where it cannot be read."""
+    """The bytes of a file; None where there is none. Raises UsageError where it cannot be read."""
     return read(name) if File(name).exists() else None
 
 
@@ -126,7 +126,7 @@ def write(outputs: Iterable[tuple[str, bytes]], new_folders: bool = False) -> No
     """Writes files, all or none: each beside its place first, and only then all into their places.
 
     Each keeps the mode of what was there before. `new_folders`: what is missing on the way is made.
-    Raises Usage where one cannot be written.
+    Raises UsageError where one cannot be written.
     """
     ready: list[tuple[File, File]] = []
     name = ""
@@ -148,7 +148,7 @@ def write(outputs: Iterable[tuple[str, bytes]], new_folders: bool = False) -> No
                 with contextlib.suppress(OSError):
                     beside.unlink(missing_ok=True)
     except OSError as error:
-        raise Usage(f"{name} cannot be written: {error.strerror}") from None
+        raise UsageError(f"{name} cannot be written: {error.strerror}") from None
 
 
 def _beside(target: File, data: bytes) -> File:

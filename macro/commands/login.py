@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path as File
 from typing import Any
 
-from macro.commands.exit_codes import OK, PROBLEMS, Usage
+from macro.commands.exit_codes import OK, PROBLEMS, UsageError
 from macro.engine.template.stack import REGION_CODE
-from macro.preflight.aws_calls import Account, Denied, Missing, Trouble, connect
-from macro.preflight.http import Refusal, Wire
+from macro.preflight.aws_calls import Account, AwsError, DeniedError, MissingError, connect
+from macro.preflight.http import RegistryError, Wire
 from macro.preflight.registry_client import Login, check_login
 
 TERMINAL = "/dev/tty"  # whom to ask, since the password comes by standard input
@@ -23,30 +23,30 @@ def login(options: argparse.Namespace) -> int:
     """Logs in as the options say; the password is read from standard input.
 
     Prints the secret's ARN, and what to write into a template. Returns 0; 1 where the registry or
-    AWS refuses, or where nobody agrees to overwrite what is there. Raises Usage.
+    AWS refuses, or where nobody agrees to overwrite what is there. Raises UsageError.
     """
     host = _host(options.registry)
     # A colon has no place in a secret's name.
     name = options.secret_name or f"registry/{host.replace(':', '-')}"
     if not re.fullmatch(r"[\w/+=.@-]{1,512}", name, re.ASCII):
-        raise Usage("--secret-name takes letters, digits and /_+=.@- only")
+        raise UsageError("--secret-name takes letters, digits and /_+=.@- only")
     if not options.username or ":" in options.username:
-        raise Usage("--username takes a name without a colon")
+        raise UsageError("--username takes a name without a colon")
     if options.region and not REGION_CODE.fullmatch(options.region):
-        raise Usage("--region takes a Region's code, as in --region eu-west-1")
+        raise UsageError("--region takes a Region's code, as in --region eu-west-1")
     tags = _tags(options.tag)
     found = Login(options.username, _password())
     try:
         if not check_login(host, found, Wire(frozenset(options.plain_http))):
             _say(f"warning: {host} lets anybody in, so it does not tell whether the login is right")
-    except Refusal as refusal:
-        return _refuse(f"{refusal.message} {refusal.mend}".rstrip())
+    except RegistryError as refusal:
+        return _refuse(f"{refusal.message} {refusal.fix}".rstrip())
     account = connect(options.profile, options.region, None)
     try:
         arn = _store(account, name, found, options.kms_key_id, tags, options.yes)
-    except Denied as denied:
+    except DeniedError as denied:
         return _refuse(f"{denied} Allow it, or ask someone who has it.")
-    except Trouble as trouble:
+    except AwsError as trouble:
         return _refuse(str(trouble))
     if arn is None:
         return PROBLEMS
@@ -60,14 +60,14 @@ def login(options: argparse.Namespace) -> int:
 def _host(registry: str) -> str:
     """The host of a registry as images name it."""
     if not re.fullmatch(r"[\w.-]+(:\d+)?|\[[0-9a-fA-F:]+\](:\d+)?", registry, re.ASCII):
-        raise Usage("REGISTRY is a host as images name it, such as docker.io or quay.io")
+        raise UsageError("REGISTRY is a host as images name it, such as docker.io or quay.io")
     return registry.lower()
 
 
 def _tags(pairs: Sequence[str]) -> list[dict[str, str]]:
     tags = [pair.partition("=") for pair in pairs]
     if not all(name and equals for name, equals, _ in tags):
-        raise Usage("--tag takes NAME=VALUE")
+        raise UsageError("--tag takes NAME=VALUE")
     return [{"Key": name, "Value": value} for name, _, value in tags]
 
 
@@ -81,12 +81,12 @@ def _password() -> str:
         try:
             password = sys.stdin.buffer.read(1 << 16).decode("utf-8")
         except UnicodeDecodeError:
-            raise Usage("the password is not UTF-8") from None
+            raise UsageError("the password is not UTF-8") from None
     password = re.sub(r"\r?\n\Z", "", password)
     if not password:
-        raise Usage("there is no password on standard input")
+        raise UsageError("there is no password on standard input")
     if len(password) > 16_384 or "\n" in password:
-        raise Usage("standard input holds more than a password")
+        raise UsageError("standard input holds more than a password")
     return password
 
 
@@ -104,15 +104,15 @@ def _store(
     manager = "secretsmanager"
     try:
         there = account.call(manager, "describe_secret", SecretId=name)
-    except Missing:
+    except MissingError:
         if tags:
             more["Tags"] = tags
         made = account.call(manager, "create_secret", Name=name, SecretString=value, **more)
         return str(made["ARN"])
     arn = str(there["ARN"])
     if "DeletedDate" in there:
-        mend = f"aws secretsmanager restore-secret --region {account.region} --secret-id {name}"
-        _say(f"error: the secret {name} is scheduled for deletion: {mend}")
+        fix = f"aws secretsmanager restore-secret --region {account.region} --secret-id {name}"
+        _say(f"error: the secret {name} is scheduled for deletion: {fix}")
         return None
     if not overwrite and not _agreed(f"The secret {name} is there. Overwrite it?"):
         return None

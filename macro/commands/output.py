@@ -20,9 +20,9 @@ _RED, _GREEN, _CYAN, _BOLD, _PLAIN = ("\x1b[31m", "\x1b[32m", "\x1b[36m", "\x1b[
 def problems(name: str, told: Iterable[LocatedProblem], kind: str = "error") -> None:
     """Says what is wrong in a file, or with `kind` "warning" what is worth a look."""
     for one in told:
-        what = f"{one.code} {kind + ': ' if kind != 'error' else ''}{one.message} {one.mend}"
+        what = f"{one.code} {kind + ': ' if kind != 'error' else ''}{one.message} {one.fix}"
         print(f"{name}:{one.line}:{one.column}: {what}", file=sys.stderr)
-        text = f"{one.message} {one.mend}"
+        text = f"{one.message} {one.fix}"
         annotate(kind, text, file=name, line=one.line, col=one.column, title=one.code)
 
 
@@ -76,7 +76,7 @@ def as_json(outcomes: Iterable[Outcome]) -> str:
             "stale": one.stale,
             **(one.data or {}),
             "problems": [problem._asdict() for problem in one.problems],
-            "warnings": [note._asdict() for note in one.notes],
+            "warnings": [note._asdict() for note in one.warnings],
         }
         for one in outcomes
         if one.input.named or (one.data and one.data["edits"]) or one.problems

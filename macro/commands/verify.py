@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from macro.commands import files, output
 from macro.commands.deployment import context, given
-from macro.commands.exit_codes import OK, PROBLEMS, Usage
+from macro.commands.exit_codes import OK, PROBLEMS, UsageError
 from macro.commands.file_expansion import located
 from macro.commands.files import Input
 from macro.engine.expand import Context, Expansion, expand
@@ -40,7 +40,7 @@ def verify(options: argparse.Namespace) -> int:
     """Verifies the templates that the options name, and says what has come of it.
 
     Returns 0 where all checks passed; 1 where one failed, where one could not be made and `strict`
-    is set, or where a template has problems. Raises Usage.
+    is set, or where a template has problems. Raises UsageError.
     """
     deployment = context(given(options))
     sources = _read(files.find(options.paths))
@@ -96,7 +96,7 @@ def _check_parameters(pairs: Iterable[str], sources: Iterable[Source]) -> None:
         declared |= section.keys() if isinstance(section, dict) else set()
     unknown_names = sorted({pair.partition("=")[0] for pair in pairs} - declared)
     if unknown_names:
-        raise Usage(f"no template has a parameter {', '.join(unknown_names)}")
+        raise UsageError(f"no template has a parameter {', '.join(unknown_names)}")
 
 
 def _pulls(
@@ -182,14 +182,14 @@ def _hide(results: Results, hidden: Iterable[Values]) -> Results:
                 subject=clean(check.subject),
                 places=tuple(replace(at, container=clean(at.container)) for at in check.places),
             ),
-            Finding(finding.status, clean(finding.message), clean(finding.mend)),
+            Finding(finding.status, clean(finding.message), clean(finding.fix)),
         )
         for check, finding in results
     ]
 
 
 def _as_text(results: Results) -> str:
-    """A table; below what did not pass stand its places and the mend."""
+    """A table; below what did not pass stand its places and the fix."""
     rows = [("CHECK", "SUBJECT", "RESULT")]
     rows += [(check.kind, check.subject, f"{f.status}: {f.message}") for check, f in results]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
@@ -197,7 +197,7 @@ def _as_text(results: Results) -> str:
     below: list[list[str]] = [[]]
     for check, finding in results:
         places = [str(place) for place in check.places] if finding.status != "passed" else []
-        below.append([*([finding.mend] if finding.mend else []), *places])
+        below.append([*([finding.fix] if finding.fix else []), *places])
     for row, notes in zip(rows, below, strict=True):
         lines.append(f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]}")
         lines += [f"{'':{sum(widths) + 4}}{note}" for note in notes]
@@ -217,7 +217,7 @@ def _as_json(results: Results) -> str:
             "subject": check.subject,
             "status": finding.status,
             "message": finding.message,
-            "mend": finding.mend,
+            "fix": finding.fix,
             "containers": [
                 {
                     "file": place.file,

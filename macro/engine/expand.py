@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from typing import NamedTuple
 
 from macro.engine.grants.permissions import (
@@ -17,6 +18,7 @@ from macro.engine.grants.role import Inside, Outside, read_role
 from macro.engine.grants.secret import REGION, Secret, read_keys, read_secret
 from macro.engine.shorthand.block import NAME, Pull, read_shorthand
 from macro.engine.shorthand.container_edits import container_edits, written
+from macro.engine.shorthand.containers import Container, find_containers
 from macro.engine.shorthand.image import read_registries
 from macro.engine.shorthand.macro_calls import (
     SNIPPET,
@@ -28,9 +30,9 @@ from macro.engine.shorthand.macro_calls import (
     take_out,
 )
 from macro.engine.shorthand.misplaced import misplaced
-from macro.engine.shorthand.places import PLACES, Credentials, Place
-from macro.engine.template.arn import Mistake
-from macro.engine.template.choices import ALWAYS, Fork, When, both, branches, graft, leaves, walk
+from macro.engine.shorthand.places import Credentials, Place
+from macro.engine.template.arn import InvalidValueError
+from macro.engine.template.choices import ALWAYS, Fork, When, both, branches, graft, leaves
 from macro.engine.template.document import NO_VALUE, Json, Path, get
 from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import canonical
@@ -55,21 +57,16 @@ class Pulled(NamedTuple):
 class Expansion(NamedTuple):
     """What an expansion comes to: `edits` to make, or `problems` that stand in the way.
 
-    `notes` are worth a look and stop nothing. `containers` are those with shorthand; `grants` are
-    what the edits grant to their roles, unmerged, and `policies` the same as it is written.
+    `warnings` are worth a look and stop nothing. `containers` are those with shorthand; `grants`
+    are what the edits grant to their roles, unmerged, and `policies` the same as it is written.
     """
 
     edits: tuple[Edit, ...] = ()
     problems: tuple[Problem, ...] = ()
-    notes: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
     containers: tuple[Pulled, ...] = ()
     grants: tuple[Grant, ...] = ()
     policies: tuple[Placed, ...] = ()
-
-
-_PLACES_BY_TYPE: dict[str, list[Place]] = {}
-for _place in PLACES:
-    _PLACES_BY_TYPE.setdefault(_place.resource_type, []).append(_place)
 
 
 def expand(template: Json, context: Context | None = None) -> Expansion:
@@ -80,19 +77,19 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
     """
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
         message = "This is no template: it has no Resources."
-        mend = "Write a mapping with Resources, as CloudFormation expects."
-        return Expansion(problems=(Problem("PI004", (), message, mend),))
+        fix = "Write a mapping with Resources, as CloudFormation expects."
+        return Expansion(problems=(Problem("PI004", (), message, fix),))
     run = _Run(Stack(template, context or Context()))
     run.read()
     attached = attach(run.grants, run.vacancies, run.stack)
     problems = tuple(dict.fromkeys([*run.problems, *attached.problems]))
     uncalled = note_on_calls(template) if run.found - run.called else ()
-    notes = tuple(dict.fromkeys([*run.notes, *uncalled]))
+    warnings = tuple(dict.fromkeys([*run.warnings, *uncalled]))
     if problems:
-        return Expansion(problems=problems, notes=notes)
+        return Expansion(problems=problems, warnings=warnings)
     return Expansion(
         (*run.edits, *attached.edits, *leave(template)),
-        notes=notes,
+        warnings=warnings,
         containers=tuple(run.containers),
         grants=tuple(run.grants),
         policies=tuple(attached.policies),
@@ -117,7 +114,7 @@ class _Run:
         self.stack = stack
         self.registries, self.problems = read_registries(stack.template)
         self.secrets: dict[tuple[str, Credentials], Secret] = {}
-        self.notes: list[Problem] = []
+        self.warnings: list[Problem] = []
         self.edits: list[Edit] = []
         self.containers: list[Pulled] = []
         self.grants: list[Grant] = []
@@ -128,28 +125,26 @@ class _Run:
     def read(self) -> None:
         """Reads every place of the table, then looks for shorthand that stands elsewhere."""
         for resource in self.stack.resources:
-            for place in _PLACES_BY_TYPE.get(resource.type, ()):
-                path = (*resource.path, "Properties")
-                properties = resource.body.get("Properties")
-                for at, owner, when in walk(properties, place.owner, path, resource.when):
-                    if isinstance(owner, dict):
-                        self._read_owner(owner, at, when, place, resource)
+            found = find_containers(resource)
+            for _, sharing in groupby(found, lambda container: container.owner_path):
+                self._read_owner(list(sharing))
         self.problems += check_calls(self.stack.template)
         self.problems += misplaced(self.stack, self.found)
 
-    def _read_owner(
-        self, owner: dict[str, Json], path: Path, when: When, place: Place, resource: Resource
-    ) -> None:
+    def _read_owner(self, containers: list[Container]) -> None:
         """Reads the containers that share one execution role, then the role."""
         needs: list[_Need] = []
-        for at, container, holds in walk(owner, place.container, path, when):
-            if isinstance(container, dict):
-                if NAME in container or find_calls(container.get(SNIPPET), at):
-                    needs += self._read_container(container, at, holds, place, resource)
-                else:
-                    self.problems += _misspelt(container, at)
+        for container in containers:
+            body, path = container.body, container.path
+            if NAME in body or find_calls(body.get(SNIPPET), path):
+                needs += self._read_container(
+                    body, path, container.when, container.place, container.resource
+                )
+            else:
+                self.problems += _misspelt(body, path)
         if needs:
-            self._read_role(owner, path, when, place, resource, needs)
+            one = containers[0]
+            self._read_role(one.owner, one.owner_path, one.around, one.place, one.resource, needs)
 
     def _read_container(
         self, container: dict[str, Json], path: Path, when: When, place: Place, resource: Resource
@@ -199,7 +194,7 @@ class _Run:
             return NO_VALUE
         try:
             secret = self._secret(pull.secret.value, place.credentials, resource)
-        except Mistake as mistake:
+        except InvalidValueError as mistake:
             self.problems.append(mistake.at(pull.secret.path))
             secret = Secret(NO_VALUE, (NO_VALUE,), REGION)  # so that key and role are read too
         if not pull.grant:
@@ -213,7 +208,7 @@ class _Run:
             key = get(reader.body, "Properties", "KmsKeyId")
             key_path = (*reader.path, "Properties", "KmsKeyId")
         for at, holds, found in read_keys(key, key_path, when, secret, self.stack, reader):
-            if isinstance(found, Mistake):
+            if isinstance(found, InvalidValueError):
                 self.problems.append(found.at(at))
                 continue
             self._note_defaults(found.defaults, at)
@@ -258,7 +253,7 @@ class _Run:
                 found = read_role(role, self.stack, resource)
                 for need, together in granted:
                     self._grant(found, need, together, resource, at)
-            except Mistake as mistake:
+            except InvalidValueError as mistake:
                 if granted:
                     self.problems.append(mistake.at(at))
                 continue
@@ -282,8 +277,8 @@ class _Run:
                 # Where no stack has these conditions at once this is harmless, and where one has,
                 # CloudFormation refuses the reference before it creates anything.
                 message = f"The role {role.resource.logical_id} is not there when the container is."
-                mend = "Name another role for this case with Fn::If."
-                self.notes.append(Problem("PI904", path, message, mend))
+                fix = "Name another role for this case with Fn::If."
+                self.warnings.append(Problem("PI904", path, message, fix))
                 return
             when = there
         self.grants.append(Grant(role, when, need.permission, resource, need.path))
@@ -297,9 +292,9 @@ class _Run:
         if place.managed_policy is None or not granted:
             key = place.execution_role
             message = f"There is no {key} that could pull the image."
-            mend = f"Name a role in {key}"
-            mend += "." if granted else ", or leave out Grant: false to have one made."
-            self.problems.append(Problem("PI403", path, message, mend))
+            fix = f"Name a role in {key}"
+            fix += "." if granted else ", or leave out Grant: false to have one made."
+            self.problems.append(Problem("PI403", path, message, fix))
             return
         self.vacancies.append(vacancy)
         for need, when in granted:
@@ -310,8 +305,8 @@ class _Run:
     def _note_defaults(self, parameters: tuple[str, ...], path: Path) -> None:
         for name in parameters:
             message = f"This is expanded for the form that the default of parameter {name} has."
-            mend = f"Where another form is deployed, give its value with -p {name}=..."
-            self.notes.append(Problem("PI903", path, message, mend))
+            fix = f"Where another form is deployed, give its value with -p {name}=..."
+            self.warnings.append(Problem("PI903", path, message, fix))
 
     def _note_on_task_role(
         self, owner: dict[str, Json], path: Path, place: Place, role: Json
@@ -321,8 +316,8 @@ class _Run:
             if canonical(task_role) == canonical(role):
                 message = "The execution role is the task role too: the application's code can read"
                 message += " the registry's credentials."
-                mend = f"Give {place.task_role} a role of its own."
-                self.notes.append(Problem("PI901", at, message, mend))
+                fix = f"Give {place.task_role} a role of its own."
+                self.warnings.append(Problem("PI901", at, message, fix))
 
 
 def _together(one: When, other: When) -> frozenset[tuple[str, bool]] | None:

@@ -38,7 +38,7 @@ class Response(TypedDict, total=False):
     errorMessage: str
 
 
-class _Failed(Exception):
+class _FragmentError(Exception):
     """The fragment has problems."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -57,7 +57,7 @@ def handler(event: Json, context: object) -> Response:
     known = {"request": request_id if re.fullmatch(r"[\w-]{1,64}", request_id) else "unknown"}
     try:
         fragment = _expanded(event)
-    except _Failed as failure:
+    except _FragmentError as failure:
         codes = sorted({problem.code for problem in failure.problems})
         _log.info("failure", extra={**known, "problems": codes})
         message = error_message(failure.problems)
@@ -74,23 +74,23 @@ def handler(event: Json, context: object) -> Response:
 
 
 def _expanded(event: Json) -> Json:
-    """The event's fragment, expanded. Raises _Failed."""
+    """The event's fragment, expanded. Raises _FragmentError."""
     template, path = _placed(get(event, "fragment"), get(event, "params"))
     try:
         expansion = expand(template, _context(event))
         if expansion.problems:
-            raise _Failed([_seen_from(path, problem) for problem in expansion.problems])
+            raise _FragmentError([_seen_from(path, problem) for problem in expansion.problems])
         expanded = apply(template, expansion.edits)
         size = _size(expanded)
     except RecursionError:
-        message, mend = "The template nests too deep.", "Nest its mappings and lists less deep."
-        raise _Failed([Problem("PI005", (), message, mend)]) from None
+        message, fix = "The template nests too deep.", "Nest its mappings and lists less deep."
+        raise _FragmentError([Problem("PI005", (), message, fix)]) from None
     except UnicodeEncodeError:
         message = "The template holds half of a surrogate pair, which is no character."
-        mend = r"Look for an escape between \ud800 and \udfff that stands alone."
-        raise _Failed([Problem("PI001", (), message, mend)]) from None
+        fix = r"Look for an escape between \ud800 and \udfff that stands alone."
+        raise _FragmentError([Problem("PI001", (), message, fix)]) from None
     if expansion.edits and size > quotas.TEMPLATE_BYTES:
-        raise _Failed([quotas.too_large(size)])
+        raise _FragmentError([quotas.too_large(size)])
     return _at(expanded, path)
 
 
@@ -99,7 +99,7 @@ def _placed(fragment: Json, parameters: Json) -> tuple[Json, Path]:
 
     So the engine sees what the author wrote, as it does on the command line. Of a call by
     `Fn::Transform` the fragment is the container alone; it goes into the least template that has
-    one. Raises _Failed for a fragment that is neither.
+    one. Raises _FragmentError for a fragment that is neither.
     """
     if not isinstance(fragment, dict):
         return fragment, ()
@@ -108,8 +108,8 @@ def _placed(fragment: Json, parameters: Json) -> tuple[Json, Path]:
         return ({"Transform": call, **fragment} if parameters else fragment), ()
     if NAME not in fragment and get(parameters, "Image") is None:
         message = f"{NAME} was called on what is neither a template nor a container with {NAME}."
-        mend = f"Write Transform: {NAME} at the top of the template."
-        raise _Failed([Problem("PI105", (), message, mend)])
+        fix = f"Write Transform: {NAME} at the top of the template."
+        raise _FragmentError([Problem("PI105", (), message, fix)])
     place = next((row for row in PLACES if row.sign and row.sign in fragment), PLACES[0])
     node: Json = {**fragment, SNIPPET: call}
     path: Path = ()

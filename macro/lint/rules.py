@@ -26,9 +26,8 @@ from cfnlint.runner import Runner
 
 from macro.engine.expand import Context, Expansion, expand
 from macro.engine.shorthand.block import NAME
+from macro.engine.shorthand.containers import find_containers
 from macro.engine.shorthand.macro_calls import SNIPPET, leave, take_out
-from macro.engine.shorthand.places import PLACES
-from macro.engine.template.choices import ALWAYS, walk
 from macro.engine.template.document import Json, Path, get
 from macro.engine.template.edits import Edit
 from macro.engine.template.problems import Problem
@@ -79,13 +78,13 @@ class Expanding(CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint ships
         """Called by cfn-lint once for every template, before the first rule looks at it."""
         sets = list(getattr(cfn.context, "parameter_sets", ()))
         root, template, expansions = self._expansions(cfn.template, cfn, sets)
-        if any(one.edits or one.problems or one.notes for one in expansions):
+        if any(one.edits or one.problems or one.warnings for one in expansions):
             written = _as_written(cfn)
             if written is not None:
                 root, template, expansions = self._expansions(written, cfn, sets)
         self._root = root
         self._found = list(
-            dict.fromkeys(told for one in expansions for told in (*one.problems, *one.notes))
+            dict.fromkeys(told for one in expansions for told in (*one.problems, *one.warnings))
         )
         problems = [problem for one in expansions for problem in one.problems]
         if problems:
@@ -156,11 +155,8 @@ def stand_ins(template: dict[str, Json], problems: Sequence[Problem]) -> Iterato
 
 def _containers(template: dict[str, Json]) -> Iterator[tuple[Path, dict[str, Json]]]:
     for resource in resources(template):
-        for place in (place for place in PLACES if place.resource_type == resource.type):
-            path, steps = (*resource.path, "Properties"), (*place.owner, *place.container)
-            for at, container, _ in walk(get(resource.body, "Properties"), steps, path, ALWAYS):
-                if isinstance(container, dict):
-                    yield at, container
+        for container in find_containers(resource):
+            yield container.path, container.body
 
 
 def _is_misspelt(key: str, path: Path, wrong: set[Path]) -> bool:

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from macro.commands.exit_codes import Usage
-from macro.preflight.evaluation import Deployed, Unknown
+from macro.preflight.evaluation import Deployed, UnknownValueError
 
 # How many calls at once one client makes; boto3's clients may be shared by threads.
 CONNECTIONS = 10
 
 
-class Trouble(Exception):
+class AccountError(Exception):
+    """No account can be asked as the caller wants it; the text says why, and what to do."""
+
+
+class AwsError(Exception):
     """A call has failed. Holds nothing of what was sent or of what came back but its code."""
 
     def __init__(self, text: str, code: str = "") -> None:
@@ -22,11 +25,11 @@ class Trouble(Exception):
         self.code = code
 
 
-class Missing(Trouble):
+class MissingError(AwsError):
     """What a call names is not there."""
 
 
-class Denied(Trouble):
+class DeniedError(AwsError):
     """A permission is missing: `action`, as policies name it."""
 
     def __init__(self, action: str) -> None:
@@ -54,7 +57,7 @@ class Account:
             return self._clients[key]
 
     def call(self, service: str, operation: str, region: str | None = None, **sent: Any) -> Any:
-        """What AWS answers. Raises `Missing`, `Denied` or `Trouble`."""
+        """What AWS answers. Raises `MissingError`, `DeniedError` or `AwsError`."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         client = self.client(service, region)
@@ -64,7 +67,7 @@ class Account:
             name = client.meta.method_to_api_mapping[operation]
             raise _trouble(error.response.get("Error", {}), f"{service}:{name}") from None
         except BotoCoreError as error:
-            raise Trouble(f"{service} cannot be called: {type(error).__name__}.") from None
+            raise AwsError(f"{service} cannot be called: {type(error).__name__}.") from None
 
 
 # https://docs.aws.amazon.com/cli/latest/topic/config-vars.html: more attempts than these help
@@ -85,20 +88,20 @@ _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 _MISSING = ("NoSuchEntity", "NotFoundException", "ResourceNotFoundException")
 
 
-def _trouble(error: Mapping[str, str], action: str) -> Trouble:
+def _trouble(error: Mapping[str, str], action: str) -> AwsError:
     code = error.get("Code", "")
     if code in _DENIED:
         # Secrets Manager says so where the secret can be read but not decrypted.
-        return Denied("kms:Decrypt" if "KMS" in error.get("Message", "") else action)
-    kind = Missing if code in _MISSING else Trouble
+        return DeniedError("kms:Decrypt" if "KMS" in error.get("Message", "") else action)
+    kind = MissingError if code in _MISSING else AwsError
     return kind(f"{action} failed: {code}.", code)
 
 
 def connect(profile: str | None, region: str | None, account: str | None) -> Account:
     """The account that the credentials at hand belong to: boto3's default chain, or a profile.
 
-    Raises Usage where there are no credentials that work, no Region, or where they are of another
-    account than the one that was named.
+    Raises AccountError where there are no credentials that work, no Region, or where they are of
+    another account than the one that was named.
     """
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
@@ -106,19 +109,19 @@ def connect(profile: str | None, region: str | None, account: str | None) -> Acc
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
         if not session.region_name:
-            raise Usage("the Region is not known: name it with --region")
+            raise AccountError("the Region is not known: name it with --region")
         client = _client(session, "sts", session.region_name)
         identity = client.get_caller_identity()
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
-        raise Usage(f"AWS does not accept the credentials at hand: {code}") from None
+        raise AccountError(f"AWS does not accept the credentials at hand: {code}") from None
     except BotoCoreError as error:
         what = f"{type(error).__name__}: {error}"
-        mend = "Name credentials with --profile or in the environment, as for the AWS CLI."
-        raise Usage(f"AWS cannot be asked: {what}. {mend}") from None
+        fix = "Name credentials with --profile or in the environment, as for the AWS CLI."
+        raise AccountError(f"AWS cannot be asked: {what}. {fix}") from None
     if account and account != identity["Account"]:
         text = f"the credentials are of the account {identity['Account']}, not of {account}"
-        raise Usage(f"{text}: name another --profile")
+        raise AccountError(f"{text}: name another --profile")
     partition = identity["Arn"].split(":")[1]
     return Account(session, session.region_name, identity["Account"], partition)
 
@@ -134,7 +137,7 @@ class Found:
 def find_stack(account: Account, name: str | None) -> Found:
     """What is known of a stack by its name; of none, what stacks export alone.
 
-    Raises Usage where there is no such stack. What may not be read of it is not known.
+    Raises AccountError where there is no such stack. What may not be read of it is not known.
     """
     exports = _Exports(account)
     if name is None:
@@ -144,15 +147,15 @@ def find_stack(account: Account, name: str | None) -> Found:
     undescribed = unlisted = ""
     try:
         (stack,) = account.call("cloudformation", "describe_stacks", StackName=name)["Stacks"]
-    except Trouble as trouble:
+    except AwsError as trouble:
         if trouble.code == "ValidationError":
-            raise Usage(f"there is no stack {name} in {account.region}") from None
+            raise AccountError(f"there is no stack {name} in {account.region}") from None
         undescribed = str(trouble)
     try:
         pages = account.client("cloudformation").get_paginator("list_stack_resources")
         for page in _paged("ListStackResources", pages.paginate(StackName=name)):
             listed += page["StackResourceSummaries"]
-    except Trouble as trouble:
+    except AwsError as trouble:
         unlisted = str(trouble)
     given = stack.get("Parameters", [])
     physical = {
@@ -177,7 +180,7 @@ def _paged(name: str, pages: Any) -> Iterator[Any]:
     except ClientError as error:
         raise _trouble(error.response.get("Error", {}), f"cloudformation:{name}") from None
     except BotoCoreError as error:
-        raise Trouble(f"cloudformation cannot be called: {type(error).__name__}.") from None
+        raise AwsError(f"cloudformation cannot be called: {type(error).__name__}.") from None
 
 
 class _Exports:
@@ -196,7 +199,7 @@ class _Exports:
                     for page in _paged("ListExports", pages.paginate())
                     for one in page["Exports"]
                 ]
-            except Trouble as trouble:
-                raise Unknown(str(trouble)) from None
+            except AwsError as trouble:
+                raise UnknownValueError(str(trouble)) from None
             self._known = {one["Name"]: one["Value"] for one in listed}
         return self._known

@@ -9,12 +9,12 @@ from typing import Generic, TypeVar
 
 from macro.engine.grants.permissions import Permission
 from macro.engine.shorthand.image import check_image as check_spelling
-from macro.engine.template.arn import Mistake
+from macro.engine.template.arn import InvalidValueError
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Context, Stack
 from macro.preflight.aws_calls import Account
-from macro.preflight.evaluation import Unknown
-from macro.preflight.http import Refusal, Unreachable, Wire
+from macro.preflight.evaluation import UnknownValueError
+from macro.preflight.http import RegistryError, UnreachableError, Wire
 from macro.preflight.image_pulls import Pull, Role
 from macro.preflight.image_reference import api_host, read_reference
 from macro.preflight.registry_client import find_platforms
@@ -88,7 +88,7 @@ class _Planner:
         if pull.secret is None:
             self._image(at, pull, None)
             return
-        if isinstance(pull.secret, Unknown):
+        if isinstance(pull.secret, UnknownValueError):
             for kind in ("secret", "key", "role"):
                 self._unknown(at, kind, pull.container, pull.secret.reason)
             image = pull.image if isinstance(pull.image, str) else pull.container
@@ -107,7 +107,7 @@ class _Planner:
 
     def _key(self, at: At, pull: Pull, name: str, secret: Callable[[], Secret]) -> None:
         grant = pull.grant
-        if isinstance(grant, Unknown):
+        if isinstance(grant, UnknownValueError):
             self._unknown(at, "key", name, grant.reason)
             return
         account = self._reach.account
@@ -117,9 +117,9 @@ class _Planner:
 
     def _role(self, at: At, pull: Pull, name: str, secret: Callable[[], Secret]) -> None:
         grant, role = pull.grant, pull.role
-        if isinstance(role, Unknown):
+        if isinstance(role, UnknownValueError):
             self._unknown(at, "role", pull.container, role.reason)
-        elif isinstance(grant, Unknown):
+        elif isinstance(grant, UnknownValueError):
             self._unknown(at, "role", role.name, grant.reason)
         elif grant is None:
             reason = "The template writes the credentials by hand, and the role's policies too."
@@ -131,9 +131,9 @@ class _Planner:
 
     def _image(self, at: At, pull: Pull, secret: Callable[[], Secret] | None) -> None:
         image, platform, reach = pull.image, pull.platform, self._reach
-        if isinstance(image, Unknown):
+        if isinstance(image, UnknownValueError):
             self._unknown(at, "image", pull.container, image.reason)
-        elif isinstance(platform, Unknown):
+        elif isinstance(platform, UnknownValueError):
             self._unknown(at, "image", image, platform.reason)
         else:
             work = lambda: check_image(image, platform, secret, reach)  # noqa: E731
@@ -173,8 +173,8 @@ def check_image(
     """Whether the registry accepts the login, if there is one, and has the image for a platform."""
     try:
         check_spelling(image, _NOTHING, _NOBODY)
-    except Mistake as mistake:
-        return failed(mistake.message, mistake.mend)
+    except InvalidValueError as mistake:
+        return failed(mistake.message, mistake.fix)
     reference = read_reference(image)
     if reference.host in {api_host(host) for host in reach.skipped}:
         return unknown(f"{reference.host} is not asked, as --skip-registry says.")
@@ -183,11 +183,11 @@ def check_image(
         return unknown("The login could not be read from the secret.")
     try:
         platforms = find_platforms(reference, login, reach.wire)
-    except Unreachable as silence:
-        mend = f"Where the tasks' network alone reaches it: --skip-registry {reference.host}"
-        return failed(silence.message, mend)
-    except Refusal as refusal:
-        return (failed if refusal.certain else unknown)(refusal.message, refusal.mend)
+    except UnreachableError as silence:
+        fix = f"Where the tasks' network alone reaches it: --skip-registry {reference.host}"
+        return failed(silence.message, fix)
+    except RegistryError as refusal:
+        return (failed if refusal.certain else unknown)(refusal.message, refusal.fix)
     if platform in platforms:
         accepts = "accepts the login and " if login else ""
         return Finding("passed", f"the registry {accepts}has it for {platform}")

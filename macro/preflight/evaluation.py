@@ -14,7 +14,7 @@ Turn = Mapping[str, str]
 """One turn of the loops around a resource: the values of their variables."""
 
 
-class Unknown(Exception):
+class UnknownValueError(Exception):
     """A value that is not known before the deploy; the text says why, and what would tell."""
 
     @property
@@ -59,7 +59,7 @@ class Values:
         self._conditions = dict(self._declared(template.get("Conditions"), {}))
 
     def text(self, value: Json, turn: Turn) -> str:
-        """What a value comes to. Raises `Unknown`."""
+        """What a value comes to. Raises `UnknownValueError`."""
         if isinstance(value, (bool, int, float)):
             return str(value).lower()
         parts = parse(value, turn.keys())
@@ -68,18 +68,18 @@ class Values:
         )
 
     def chosen(self, node: Json, turn: Turn) -> Json:
-        """The value that an `Fn::If` takes, to any depth. Raises `Unknown`."""
+        """The value that an `Fn::If` takes, to any depth. Raises `UnknownValueError`."""
         match intrinsic(node):
             case ("Fn::If", [str(condition), then, otherwise]):
                 holds = self.holds(condition, turn)
                 if holds is None:
                     name = filled(condition, turn)
-                    raise Unknown(f"The condition {name} is not known before the deploy.")
+                    raise UnknownValueError(f"The condition {name} is not known before the deploy.")
                 return self.chosen(then if holds else otherwise, turn)
         return node
 
     def turns(self, loops: tuple[Loop, ...]) -> Iterator[Turn]:
-        """The turns of loops that stand in one another. Raises `Unknown`."""
+        """The turns of loops that stand in one another. Raises `UnknownValueError`."""
         if not loops:
             yield {}
             return
@@ -103,7 +103,7 @@ class Values:
                 case [str(variable), collection, body] if key.startswith("Fn::ForEach::"):
                     try:
                         items = self._items(collection, turn)
-                    except Unknown:
+                    except UnknownValueError:
                         continue
                     for item in items:
                         yield from self._declared(body, {**turn, variable: item})
@@ -120,12 +120,16 @@ class Values:
         return text
 
     def physical(self, logical_id: str, turn: Turn) -> str:
-        """What `Ref` gives of a resource that is there already. Raises `Unknown`."""
+        """What `Ref` gives of a resource that is there already. Raises `UnknownValueError`."""
         name = filled(logical_id, turn)
         if name not in self._deployed.physical:
             if self._deployed.name:
-                raise Unknown(self._deployed.unlisted or f"{name} is made by this deployment.")
-            raise Unknown(f"{name} is made by the stack; where it is there, name --stack-name.")
+                raise UnknownValueError(
+                    self._deployed.unlisted or f"{name} is made by this deployment."
+                )
+            raise UnknownValueError(
+                f"{name} is made by the stack; where it is there, name --stack-name."
+            )
         return self._deployed.physical[name]
 
     def declares(self, logical_id: str, turn: Turn) -> bool:
@@ -141,7 +145,7 @@ class Values:
             case {"Fn::Equals": [one, other]}:
                 try:
                     return self.text(one, turn) == self.text(other, turn)
-                except Unknown:
+                except UnknownValueError:
                     return None
             case {"Fn::Not": [term]}:
                 truth = self._truth(term, turn)
@@ -156,7 +160,7 @@ class Values:
 
     def _hole(self, value: Json, turn: Turn) -> str:
         if isinstance(value, str):
-            raise Unknown("A dynamic reference is resolved by the deploy.")
+            raise UnknownValueError("A dynamic reference is resolved by the deploy.")
         named = attribute(value)
         if named:
             return self._of(filled(named[0], turn), named[1], turn)
@@ -167,23 +171,23 @@ class Values:
                 keys = [self.text(key, turn) for key in (name, top, second)]
                 found = get(self._template.get("Mappings"), *keys)
                 if found is None:
-                    raise Unknown("The template's Mappings have no such entry.")
+                    raise UnknownValueError("The template's Mappings have no such entry.")
                 return self.text(found, turn)
             case ("Fn::Select", [index, items]):
                 known = self._items(items, turn)
                 number = self.text(index, turn)
                 if not number.isdecimal() or int(number) >= len(known):
-                    raise Unknown("Fn::Select names an item that is not there.")
+                    raise UnknownValueError("Fn::Select names an item that is not there.")
                 return known[int(number)]
             case ("Fn::ImportValue", name):
                 wanted = self.text(name, turn)
                 exports = self._deployed.exports()
                 if wanted not in exports:
-                    raise Unknown(f"No stack exports {wanted} yet.")
+                    raise UnknownValueError(f"No stack exports {wanted} yet.")
                 return exports[wanted]
             case (name, _):
-                raise Unknown(f"What {name} gives is known to CloudFormation alone.")
-        raise Unknown("This is no text.")
+                raise UnknownValueError(f"What {name} gives is known to CloudFormation alone.")
+        raise UnknownValueError("This is no text.")
 
     def _of(self, name: str, attribute_name: str, turn: Turn) -> str:
         """What `Ref` gives of a name, or `Fn::GetAtt` where there is an attribute."""
@@ -200,7 +204,7 @@ class Values:
                 return self.text(text, turn).split(separator)
             case ("Ref", str(_)):
                 return [item.strip() for item in self.text(value, turn).split(",")]
-        raise Unknown("A list is known to CloudFormation alone.")
+        raise UnknownValueError("A list is known to CloudFormation alone.")
 
     def _ref(self, name: str, turn: Turn) -> str:
         if name in turn:
@@ -208,7 +212,7 @@ class Values:
         if name in self._pseudo:
             known = self._pseudo[name]
             if known is None:
-                raise Unknown(f"{name} is not known before the deploy.")
+                raise UnknownValueError(f"{name} is not known before the deploy.")
             return known
         if not self.declares(name, turn):
             return self._parameter(name)
@@ -218,17 +222,17 @@ class Values:
         declared = get(self._template.get("Parameters"), name)
         given = self._context.parameters.get(name)
         if given is None and self._deployed.undescribed:
-            raise Unknown(self._deployed.undescribed)
+            raise UnknownValueError(self._deployed.undescribed)
         if str(get(declared, "Type")).startswith("AWS::SSM::Parameter::Value<"):
             if name in self._deployed.resolved:
                 return self._deployed.resolved[name]
-            raise Unknown(f"The value of parameter {name} is in Systems Manager.")
+            raise UnknownValueError(f"The value of parameter {name} is in Systems Manager.")
         value = get(declared, "Default") if given is None else given
         if value is None:
-            raise Unknown(f"Parameter {name} has no value: give it with -p {name}=...")
+            raise UnknownValueError(f"Parameter {name} has no value: give it with -p {name}=...")
         text = str(value)
         if text and not text.strip("*"):
-            raise Unknown(f"The stack hides parameter {name}: give it with -p {name}=...")
+            raise UnknownValueError(f"The stack hides parameter {name}: give it with -p {name}=...")
         return text
 
     def _attribute(self, logical_id: str, name: str, turn: Turn) -> str:
@@ -240,7 +244,9 @@ class Values:
                 return f"arn:{place[0]}:kms:{place[1]}:{self._context.account}:key/{physical}"
         elif name in ("Arn", "Id"):
             return physical
-        raise Unknown(f"The attribute {name} of {logical_id} is known to CloudFormation alone.")
+        raise UnknownValueError(
+            f"The attribute {name} of {logical_id} is known to CloudFormation alone."
+        )
 
 
 def filled(logical_id: str, turn: Turn) -> str:

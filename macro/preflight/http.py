@@ -27,18 +27,18 @@ CONNECTIONS = 10  # to one host at once
 _PASSING = (429, 500, 502, 503, 504)
 
 
-class Refusal(Exception):
-    """Why an image cannot be pulled, and the mend. Holds nothing of a login.
+class RegistryError(Exception):
+    """Why an image cannot be pulled, and the fix. Holds nothing of a login.
 
     `certain` False: it could not be found out, so nothing is known of the image.
     """
 
-    def __init__(self, message: str, mend: str = "", *, certain: bool = True) -> None:
+    def __init__(self, message: str, fix: str = "", *, certain: bool = True) -> None:
         super().__init__(message)
-        self.message, self.mend, self.certain = message, mend, certain
+        self.message, self.fix, self.certain = message, fix, certain
 
 
-class Unreachable(Refusal):
+class UnreachableError(RegistryError):
     """No answer has come, at least from where this runs."""
 
 
@@ -64,15 +64,15 @@ def _parsed(url: str) -> urllib3.util.Url:
     try:
         return parse_url(url)
     except urllib3.exceptions.HTTPError:
-        raise Refusal("The registry gives an address that is none.") from None
+        raise RegistryError("The registry gives an address that is none.") from None
 
 
 def joined(url: str, target: str) -> str:
-    """The URL that a target means which may count from another URL. Raises `Refusal`."""
+    """The URL that a target means which may count from another URL. Raises `RegistryError`."""
     try:
         return urljoin(url, target)
     except ValueError:
-        raise Refusal("The registry gives an address that is none.") from None
+        raise RegistryError("The registry gives an address that is none.") from None
 
 
 def challenges_in(header: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -129,7 +129,7 @@ class Wire:
         return _is_loopback(parts.host or "") or (parts.netloc or "") in self.plain_http
 
     def check_step(self, source: str, target: str, what: str = "registry") -> None:
-        """Raises `Refusal` where one URL leads on to another without TLS, or with a login in it.
+        """Raises `RegistryError` where a URL leads on to one without TLS, or with a login in it.
 
         Only who is called plainly may lead on to a place that may be called plainly.
         """
@@ -140,13 +140,15 @@ class Wire:
         if parts.auth or not parts.host or parts.scheme not in schemes:
             if what == "token service":
                 message = "The registry's token service is not reached by TLS, so it gets no login."
-                raise Refusal(message, "Ask the registry's owner for a realm that is https://.")
-            raise Refusal("The registry sends on to a place that is not reached by TLS.")
+                raise RegistryError(
+                    message, "Ask the registry's owner for a realm that is https://."
+                )
+            raise RegistryError("The registry sends on to a place that is not reached by TLS.")
 
     def retried(self, method: str, url: str, headers: Mapping[str, str]) -> Answer:
         """The answer to a request, which is sent again where that may help.
 
-        Raises `Refusal` where there is none, or one that is larger than any manifest.
+        Raises `RegistryError` where there is none, or one that is larger than any manifest.
         """
         for attempt in range(1, ATTEMPTS + 1):
             answer = self._sent(method, url, headers)
@@ -214,11 +216,11 @@ def _read(response: urllib3.BaseHTTPResponse, host: str | None) -> bytes:
     while piece := response.read1(1 << 16):
         body += piece
         if len(body) > MOST_BYTES:
-            raise Refusal(
+            raise RegistryError(
                 f"{host} sends more than {MOST_BYTES >> 20} MiB where a manifest should be."
             )
         if time.monotonic() > end:
-            raise Unreachable(f"{host} takes longer than {BODY_SECONDS:.0f} s to answer.")
+            raise UnreachableError(f"{host} takes longer than {BODY_SECONDS:.0f} s to answer.")
     return bytes(body)
 
 
@@ -233,15 +235,17 @@ def _asked_to_wait(answer: Answer) -> float:
         return 0.0
 
 
-def _unreachable(error: urllib3.exceptions.HTTPError, host: str | None) -> Refusal:
+def _unreachable(error: urllib3.exceptions.HTTPError, host: str | None) -> RegistryError:
     match error:
         case urllib3.exceptions.NameResolutionError():
-            return Unreachable(f"There is no host {host}, as far as is known here.")
+            return UnreachableError(f"There is no host {host}, as far as is known here.")
         case urllib3.exceptions.NewConnectionError():
-            return Unreachable(f"{host} cannot be reached.")
+            return UnreachableError(f"{host} cannot be reached.")
         case urllib3.exceptions.TimeoutError():
-            return Unreachable(f"{host} does not answer in time.")
+            return UnreachableError(f"{host} does not answer in time.")
         case urllib3.exceptions.SSLError():
-            mend = "A registry without TLS needs --plain-http; an own CA needs SSL_CERT_FILE."
-            return Refusal(f"There is no TLS with {host}, or its certificate is not trusted.", mend)
-    return Unreachable(f"{host} breaks off, or does not speak HTTP.")
+            fix = "A registry without TLS needs --plain-http; an own CA needs SSL_CERT_FILE."
+            return RegistryError(
+                f"There is no TLS with {host}, or its certificate is not trusted.", fix
+            )
+    return UnreachableError(f"{host} breaks off, or does not speak HTTP.")

@@ -9,13 +9,12 @@ from typing import TypeVar
 
 from macro.engine.expand import Expansion
 from macro.engine.grants.permissions import Grant, Permission
-from macro.engine.shorthand.places import PLACES, Place
-from macro.engine.template.choices import When, branches, walk
+from macro.engine.shorthand.containers import Container, find_containers
+from macro.engine.template.choices import When, branches
 from macro.engine.template.document import NO_VALUE, Json, Path, get
 from macro.engine.template.intrinsics import attribute
-from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Context, Stack
-from macro.preflight.evaluation import Turn, Unknown, Values, filled
+from macro.preflight.evaluation import Turn, UnknownValueError, Values, filled
 
 T = TypeVar("T")
 
@@ -30,7 +29,7 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """What a container pulls, in one case; what is not known before the deploy is `Unknown`.
+    """What a container pulls, in one case; what is not known yet is `UnknownValueError`.
 
     `path` leads to the container, `container` names it. `secret` is what the service gets: an ARN
     or a name; None: the image is public. `grant` is what the role gets for this container: nothing
@@ -39,11 +38,11 @@ class Pull:
 
     path: Path
     container: str
-    image: str | Unknown
-    platform: str | Unknown
-    secret: str | None | Unknown
-    role: Role | Unknown
-    grant: tuple[Permission, ...] | None | Unknown
+    image: str | UnknownValueError
+    platform: str | UnknownValueError
+    secret: str | None | UnknownValueError
+    role: Role | UnknownValueError
+    grant: tuple[Permission, ...] | None | UnknownValueError
 
 
 def read_pulls(
@@ -76,46 +75,35 @@ def read_pulls(
         return frozenset(together) if stack.possible(frozenset(together)) else None
 
     for resource in stack.resources:
-        for place in PLACES:
-            if place.resource_type != resource.type:
+        for container in find_containers(resource):
+            if (there := reached({}, container.when)) is None:
                 continue
-            path = (*resource.path, "Properties")
-            properties = resource.body.get("Properties")
-            for at, owner, when in walk(properties, place.owner, path, resource.when):
-                for spot, container, holds in walk(owner, place.container, at, when):
-                    if not isinstance(owner, dict) or not isinstance(container, dict):
-                        continue
-                    if (there := reached({}, holds)) is None:
-                        continue
-                    if spot not in short and place.credentials.key not in container:
-                        continue
-                    own = by_place.get(spot, []) if spot in short else None
-                    reader = _Reader(resource, place, owner, container, spot, own, values, reached)
-                    yield from reader.read(there)
+            has_shorthand = container.path in short
+            if has_shorthand or container.place.credentials.key in container.body:
+                own = by_place.get(container.path, []) if has_shorthand else None
+                yield from _Reader(container, own, values, reached).read(there)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """Reads one container."""
 
-    resource: Resource
-    place: Place
-    owner: dict[str, Json]
-    container: dict[str, Json]
-    path: Path
+    container: Container
     grants: list[Grant] | None
     values: Values
     reached: Callable[..., frozenset[tuple[str, bool]] | None]
 
     def read(self, when: frozenset[tuple[str, bool]]) -> Iterator[Pull]:
         try:
-            turns = list(self.values.turns(self.resource.loops))
-        except Unknown as unknown:
-            label = self.resource.logical_id
-            yield Pull(self.path, label, *(unknown,) * 5)
+            turns = list(self.values.turns(self.container.resource.loops))
+        except UnknownValueError as unknown:
+            label = self.container.resource.logical_id
+            yield Pull(self.container.path, label, *(unknown,) * 5)
             return
-        images = list(branches(self.container.get("Image"), (), when))
-        roles = list(branches(self.owner.get(self.place.execution_role), (), when))
+        images = list(branches(self.container.body.get("Image"), (), when))
+        roles = list(
+            branches(self.container.owner.get(self.container.place.execution_role), (), when)
+        )
         for (_, image, a), (secret, b), (_, role, c) in product(
             images, list(self._secrets(when)), roles
         ):
@@ -127,8 +115,8 @@ class _Reader:
 
     def _secrets(self, when: When) -> Iterator[tuple[Json, When]]:
         """What the credentials name; nothing where there are none."""
-        shape = self.place.credentials
-        for _, credentials, holds in branches(self.container.get(shape.key), (), when):
+        shape = self.container.place.credentials
+        for _, credentials, holds in branches(self.container.body.get(shape.key), (), when):
             if not isinstance(credentials, dict) or credentials == NO_VALUE:
                 yield None, holds
                 continue
@@ -136,14 +124,14 @@ class _Reader:
                 yield (None if secret == NO_VALUE else secret), inner
 
     def _pull(self, image: Json, secret: Json, role: Json, turn: Turn) -> Pull:
-        def known(value: Json) -> str | Unknown:
+        def known(value: Json) -> str | UnknownValueError:
             return _or_unknown(lambda: self.values.text(value, turn))
 
-        name = get(self.container, "Name") or get(self.container, "ContainerName")
+        name = get(self.container.body, "Name") or get(self.container.body, "ContainerName")
         shown = known(name) if name else ""
-        label = filled(self.resource.logical_id, turn)
+        label = filled(self.container.resource.logical_id, turn)
         return Pull(
-            self.path,
+            self.container.path,
             f"{label}/{shown}" if isinstance(shown, str) and shown else label,
             known(image),
             _or_unknown(lambda: self._platform(turn)),
@@ -159,11 +147,11 @@ class _Reader:
         https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatform.html,
         https://docs.aws.amazon.com/codebuild/latest/APIReference/API_ProjectEnvironment.html
         """
-        if "Type" in self.container:  # a build environment; a container of a task has none
-            kind = self.values.text(self.values.chosen(self.container["Type"], turn), turn)
+        if "Type" in self.container.body:  # a build environment; a container of a task has none
+            kind = self.values.text(self.values.chosen(self.container.body["Type"], turn), turn)
             system = "windows" if kind.startswith("WINDOWS") else "linux"
             return f"{system}/{'arm64' if kind.startswith('ARM') else 'amd64'}"
-        runtime = self.values.chosen(self.owner.get("RuntimePlatform"), turn)
+        runtime = self.values.chosen(self.container.owner.get("RuntimePlatform"), turn)
         family = self.values.chosen(get(runtime, "OperatingSystemFamily"), turn)
         cpu = self.values.chosen(get(runtime, "CpuArchitecture"), turn)
         absent = (None, NO_VALUE)
@@ -178,7 +166,7 @@ class _Reader:
 
     def _role(self, value: Json, turn: Turn) -> Role:
         if value in (None, NO_VALUE):
-            raise Unknown("No execution role is named.")
+            raise UnknownValueError("No execution role is named.")
         named = attribute(value)
         if named and named[1] in ("", "Arn") and self.values.declares(named[0], turn):
             return Role(self.values.physical(named[0], turn).rpartition("/")[2])
@@ -189,7 +177,7 @@ class _Reader:
 
     def _granted(
         self, when: frozenset[tuple[str, bool]], turn: Turn
-    ) -> tuple[Permission, ...] | None | Unknown:
+    ) -> tuple[Permission, ...] | None | UnknownValueError:
         """What the role gets for this container, with all values filled in."""
         if self.grants is None:
             return None
@@ -216,8 +204,8 @@ class _Reader:
         )
 
 
-def _or_unknown(work: Callable[[], T]) -> T | Unknown:
+def _or_unknown(work: Callable[[], T]) -> T | UnknownValueError:
     try:
         return work()
-    except Unknown as unknown:
+    except UnknownValueError as unknown:
         return unknown

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from macro.preflight.http import Answer, Refusal, Wire, challenges_in, joined, origin
+from macro.preflight.http import Answer, RegistryError, Wire, challenges_in, joined, origin
 from macro.preflight.image_reference import Reference, api_host
 
 REDIRECTS = 5
@@ -54,7 +54,7 @@ class Login:
 def check_login(host: str, login: Login, wire: Wire) -> bool:
     """Logs in to a registry. False: it lets anybody in, so nothing is known of the login.
 
-    Raises `Refusal` where the registry does not accept the login, or gives no usable answer.
+    Raises `RegistryError` where the registry does not accept the login, or gives no usable answer.
     """
     registry = Registry(api_host(host), login, wire)
     answer = registry.call("GET", "/v2/")
@@ -71,8 +71,8 @@ def check_login(host: str, login: Login, wire: Wire) -> bool:
 def find_platforms(reference: Reference, login: Login | None, wire: Wire) -> tuple[str, ...]:
     """The platforms, such as `linux/amd64`, for which an image is there; sorted.
 
-    The login is checked even where anybody may pull. Raises `Refusal` where the image may not be
-    pulled, is not there, or what is there is not this image.
+    The login is checked even where anybody may pull. Raises `RegistryError` where the image may not
+    be pulled, is not there, or what is there is not this image.
     """
     scope = f"repository:{reference.repository}:pull"
     registry = Registry(reference.host, login, wire, scope)
@@ -85,7 +85,9 @@ def find_platforms(reference: Reference, login: Login | None, wire: Wire) -> tup
     digest = reference.version
     if not _DIGEST.fullmatch(digest):
         if ":" in digest:
-            raise Refusal("The image's digest is of a kind that cannot be checked.", certain=False)
+            raise RegistryError(
+                "The image's digest is of a kind that cannot be checked.", certain=False
+            )
         said = found.headers.get("Docker-Content-Digest", "")
         digest = said if _DIGEST.fullmatch(said) else ""
     answer = registry.call("GET", f"{base}/manifests/{digest or reference.version}")
@@ -94,14 +96,16 @@ def find_platforms(reference: Reference, login: Login | None, wire: Wire) -> tup
     kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind not in (*_INDEXES, *_MANIFESTS):
         shown = kind[:100] or "no type"
-        raise Refusal(f"The registry answers with {shown}, which is no image manifest.", _IS_IT_ONE)
+        raise RegistryError(
+            f"The registry answers with {shown}, which is no image manifest.", _IS_IT_ONE
+        )
     manifest = _checked(answer, digest)
     if kind in _INDEXES:
         return tuple(sorted(set(_platforms(manifest))))
     config = _member(manifest, "config", dict)
     if config.get("mediaType") not in _CONFIGS:
         message = "What the registry has by this name is no container image."
-        raise Refusal(message, "Name an image; charts and other artifacts have a tag too.")
+        raise RegistryError(message, "Name an image; charts and other artifacts have a tag too.")
     digest = _member(config, "digest", str)
     if not _DIGEST.fullmatch(digest):
         raise _malformed()
@@ -131,7 +135,7 @@ class Registry:
             return answer
         if origin(answer.url) != origin(url):
             # The login is the registry's: no other host may ask for it.
-            raise Refusal("The registry sends on to another host, which asks for a login.")
+            raise RegistryError("The registry sends on to another host, which asks for a login.")
         self.asked = True
         challenges = dict(challenges_in(", ".join(answer.headers.getlist("WWW-Authenticate"))))
         if challenges in self._answered:
@@ -154,7 +158,7 @@ class Registry:
             if origin(target) != origin(url):
                 authorization = None
             url = target
-        raise Refusal(f"The registry sends on more than {REDIRECTS} times.")
+        raise RegistryError(f"The registry sends on more than {REDIRECTS} times.")
 
     def _headers(self, authorization: str | None) -> dict[str, str]:
         headers = {"Accept": ", ".join((*_INDEXES, *_MANIFESTS, *_CONFIGS, "application/json"))}
@@ -172,10 +176,12 @@ class Registry:
         if "basic" in challenges:
             if ":" in login.username:
                 message = "A username with a colon in it cannot log in."
-                raise Refusal(message, "Write a username without a colon into the secret.")
+                raise RegistryError(message, "Write a username without a colon into the secret.")
             return login.basic
         if self._authorization is None:
-            raise Refusal("The registry asks for a login in a way that ECS does not know either.")
+            raise RegistryError(
+                "The registry asks for a login in a way that ECS does not know either."
+            )
         return None
 
     def _token(self, realm: str, challenge: dict[str, str]) -> str | None:
@@ -198,33 +204,35 @@ class Registry:
         body = _json(answer, "token service")
         token = body.get("token") or body.get("access_token")
         if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):
-            raise Refusal("The registry's token service gives no token.")
+            raise RegistryError("The registry's token service gives no token.")
         return token
 
-    def refused_login(self) -> Refusal:
+    def refused_login(self) -> RegistryError:
         """Username or password are wrong."""
-        return Refusal(
+        return RegistryError(
             f"{self.host} does not accept the username and password.",
             "Check both; where the registry wants a token in place of a password, make one that may"
             " pull.",
         )
 
-    def refused_pull(self, answer: Answer, reference: Reference) -> Refusal:
+    def refused_pull(self, answer: Answer, reference: Reference) -> RegistryError:
         """Why an image cannot be pulled, where the answer is not 200."""
         name = f"the repository {reference.repository}"
         if answer.status in (401, 403):
             if self._login is None:
-                return Refusal(f"{self.host} wants a login for {name}.", "Name a Secret for it.")
+                return RegistryError(
+                    f"{self.host} wants a login for {name}.", "Name a Secret for it."
+                )
             if not self.by_token and answer.status == 401:
                 return self.refused_login()
-            return Refusal(
+            return RegistryError(
                 f"{self.host} accepts the login, but does not let it pull {name}.",
                 "Check the name, and give the user the right to pull; many registries say the same"
                 " where there is no such repository.",
             )
         if answer.status == 404:
             what = "digest" if ":" in reference.version else "tag"
-            return Refusal(
+            return RegistryError(
                 f"{self.host} has no {what} {reference.version} in {name}.",
                 "Check the image's name and version, or push it first.",
             )
@@ -236,7 +244,9 @@ def _checked(answer: Answer, digest: str) -> dict[str, Any]:
     kind, _, expected = digest.partition(":")
     if expected and hashlib.new(kind, answer.body).hexdigest() != expected:
         message = "What the registry gives does not have the digest that it should."
-        raise Refusal(message, "Something between here and the registry changes what it sends.")
+        raise RegistryError(
+            message, "Something between here and the registry changes what it sends."
+        )
     return _json(answer)
 
 
@@ -269,16 +279,16 @@ def _platform(described: dict[str, Any]) -> str:
     return written if re.fullmatch(r"[\w.-]{1,40}/[\w.-]{1,40}", written) else "unknown/unknown"
 
 
-def _malformed(who: str = "registry") -> Refusal:
-    return Refusal(f"The {who} gives an answer that makes no sense.", _IS_IT_ONE)
+def _malformed(who: str = "registry") -> RegistryError:
+    return RegistryError(f"The {who} gives an answer that makes no sense.", _IS_IT_ONE)
 
 
 _IS_IT_ONE = "Check that the host is a registry of container images, and not a page in front of it."
 
 
-def _unexpected(answer: Answer, who: str = "registry") -> Refusal:
+def _unexpected(answer: Answer, who: str = "registry") -> RegistryError:
     if answer.status == 429:
         message = f"The {who} has had too many requests and takes no more for now."
-        return Refusal(message, "Try again later.", certain=False)
-    mend = "Try again later." if answer.status >= 500 else _IS_IT_ONE
-    return Refusal(f"The {who} answers with status {answer.status}.", mend)
+        return RegistryError(message, "Try again later.", certain=False)
+    fix = "Try again later." if answer.status >= 500 else _IS_IT_ONE
+    return RegistryError(f"The {who} answers with status {answer.status}.", fix)

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from macro.engine.grants.permissions import Permission, document
-from macro.preflight.aws_calls import Account, Missing, Trouble
+from macro.preflight.aws_calls import Account, AwsError, MissingError
 from macro.preflight.evaluation import url_suffix
 from macro.preflight.image_pulls import Role
 from macro.preflight.secret_checks import DECRYPT, READ, Finding, Secret, failed, unknown, untold
@@ -26,10 +26,10 @@ def check_role(
         return unknown("The role is of another account.", "Ask its owner to check it.")
     try:
         there = account.call("iam", "get_role", RoleName=role.name)["Role"]
-    except Missing:
+    except MissingError:
         message = f"There is no role {role.name} in the account {account.id}."
         return failed(message, "Check the role's name; a role's ARN ends in it.")
-    except Trouble as trouble:
+    except AwsError as trouble:
         return untold(trouble)
     if secret.unseen:
         return secret.unseen
@@ -41,7 +41,7 @@ def check_role(
             finding = finding or _policy_of(account, there["Arn"], action, arn, secret)
             if finding:
                 return finding
-    except Trouble as trouble:
+    except AwsError as trouble:
         return untold(trouble)
     told = "may read the secret" + (" once it has the grant" if grant else "")
     return Finding("passed", f"{told}{', within its permissions boundary' if boundary else ''}")
@@ -96,8 +96,8 @@ def _simulated(
         return unknown(f"Whether the role may {what} depends on {keys}.")
     if result["EvalDecision"] == "explicitDeny":
         return failed(f"{message}one of its policies denies {action}.")
-    mend = "Leave out Grant: false, or let the role's own policies allow it."
-    return failed(f"{message}none of its policies allows {action}.", "" if grant else mend)
+    fix = "Leave out Grant: false, or let the role's own policies allow it."
+    return failed(f"{message}none of its policies allows {action}.", "" if grant else fix)
 
 
 def _entry(name: str, kind: str, values: list[str]) -> dict[str, Any]:
@@ -123,9 +123,9 @@ def _policy_of(
     if any(_lets_in(statement, role, account.id, action) for statement in _statements(text)):
         return None
     message = f"The secret's {what} does not let the role in."
-    mend = f"Allow {action} there to {role}"
-    mend += f", or to arn:{account.partition}:iam::{owner}:root." if owner else "."
-    return failed(message, mend)
+    fix = f"Allow {action} there to {role}"
+    fix += f", or to arn:{account.partition}:iam::{owner}:root." if owner else "."
+    return failed(message, fix)
 
 
 def _statements(text: str | None) -> Iterator[dict[str, Any]]:

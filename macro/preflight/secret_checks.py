@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from macro.engine.grants.permissions import Permission
-from macro.preflight.aws_calls import Account, Denied, Missing, Trouble
+from macro.preflight.aws_calls import Account, AwsError, DeniedError, MissingError
 from macro.preflight.registry_client import Login
 
 READ, DECRYPT = "secretsmanager:GetSecretValue", "kms:Decrypt"
@@ -19,11 +19,11 @@ Status = Literal["passed", "failed", "not checked"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check has come to, and the mend where there is one."""
+    """What a check has come to, and the fix where there is one."""
 
     status: Status
     message: str
-    mend: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +44,22 @@ class Secret:
     login: Login | None = field(default=None, repr=False)
 
 
-def failed(message: str, mend: str = "") -> Finding:
-    return Finding("failed", message, mend)
+def failed(message: str, fix: str = "") -> Finding:
+    return Finding("failed", message, fix)
 
 
-def unknown(message: str, mend: str = "") -> Finding:
-    return Finding("not checked", message, mend)
+def unknown(message: str, fix: str = "") -> Finding:
+    return Finding("not checked", message, fix)
 
 
-def untold(trouble: Trouble) -> Finding:
+def untold(trouble: AwsError) -> Finding:
     """A call that failed: nothing is known."""
-    mend = (
-        f"Allow {trouble.action}, or ask someone who has it." if isinstance(trouble, Denied) else ""
+    fix = (
+        f"Allow {trouble.action}, or ask someone who has it."
+        if isinstance(trouble, DeniedError)
+        else ""
     )
-    return unknown(str(trouble), mend)
+    return unknown(str(trouble), fix)
 
 
 def read_secret(account: Account, secret_id: str) -> Secret:
@@ -68,22 +70,22 @@ def read_secret(account: Account, secret_id: str) -> Secret:
     elsewhere = by_arn and fields[4] != account.id
     try:
         described = account.call("secretsmanager", "describe_secret", region, SecretId=secret_id)
-    except Missing:
+    except MissingError:
         finding = _no_secret(account, secret_id, region)
         return Secret(finding, region, elsewhere, unseen=unknown("The secret is not there."))
-    except Denied as denied:
+    except DeniedError as denied:
         # Whoever may read a secret need not be allowed to describe it.
         finding, login = _read(account, secret_id, region)
         if finding.status == "passed" and not login:
             finding = untold(denied)
         return Secret(finding, region, elsewhere, unseen=untold(denied), login=login)
-    except Trouble as trouble:
+    except AwsError as trouble:
         return Secret(untold(trouble), region, elsewhere, unseen=untold(trouble))
     arn, key = described["ARN"], described.get("KmsKeyId")
     if "DeletedDate" in described:
         message = f"It is scheduled for deletion on {described['DeletedDate']:%Y-%m-%d}."
-        mend = f"aws secretsmanager restore-secret --region {region} --secret-id {arn}"
-        return Secret(failed(message, mend), region, elsewhere, arn, key)
+        fix = f"aws secretsmanager restore-secret --region {region} --secret-id {arn}"
+        return Secret(failed(message, fix), region, elsewhere, arn, key)
     finding, login = _read(account, arn, region)
     if described.get("OwningService") and finding.status == "passed":
         finding = Finding("passed", f"{finding.message}; {described['OwningService']} manages it")
@@ -92,32 +94,32 @@ def read_secret(account: Account, secret_id: str) -> Secret:
 
 def _no_secret(account: Account, secret_id: str, region: str) -> Finding:
     message = f"There is no such secret in {region}."
-    mend = "Check the name and the Region; a secret of another Region is found by its full ARN."
+    fix = "Check the name and the Region; a secret of another Region is found by its full ARN."
     if found := re.fullmatch(r"arn:.*:secret:(.+)-[A-Za-z0-9]{6}", secret_id):
         try:
             account.call("secretsmanager", "describe_secret", region, SecretId=found[1])
-        except Trouble:
-            return failed(message, mend)
+        except AwsError:
+            return failed(message, fix)
         message = "There is a secret of this name, but with another ending of its ARN."
-        mend = "It was deleted and made anew: write its ARN of now, or its name."
-    return failed(message, mend)
+        fix = "It was deleted and made anew: write its ARN of now, or its name."
+    return failed(message, fix)
 
 
 def _read(account: Account, secret_id: str, region: str) -> tuple[Finding, Login | None]:
     """What is in the current version; no message says anything of it but what is missing."""
     try:
         value = account.call("secretsmanager", "get_secret_value", region, SecretId=secret_id)
-    except Missing:
+    except MissingError:
         return failed("It has no current version.", "Put the login into it."), None
-    except Denied as denied:
+    except DeniedError as denied:
         return untold(denied), None
-    except Trouble as trouble:
+    except AwsError as trouble:
         if trouble.code == "DecryptionFailure":
             return failed("Its key does not decrypt it.", "Check that the key is enabled."), None
         if trouble.code.startswith("InvalidRequest"):
             message = "Its current version cannot be read."
-            mend = "Check that it is not scheduled for deletion, and its key usable from here."
-            return failed(message, mend), None
+            fix = "Check that it is not scheduled for deletion, and its key usable from here."
+            return failed(message, fix), None
         return untold(trouble), None
     if "SecretString" not in value:
         return failed("It holds binary data.", _SHAPE), None
@@ -156,14 +158,14 @@ def check_key(account: Account, secret: Secret, grant: Sequence[Permission] | No
         return _managed_by_aws(secret)
     try:
         key = account.call("kms", "describe_key", secret.region, KeyId=secret.key)["KeyMetadata"]
-    except Missing:
+    except MissingError:
         message = "The secret's key is not there."
         return failed(message, "Give the secret another key and put its value again.")
-    except Trouble as trouble:
+    except AwsError as trouble:
         return untold(trouble)
     if key["KeyState"] != "Enabled":
-        mend = "Enable it, or give the secret another key and put its value again."
-        return failed(f"The secret's key is in the state {key['KeyState']}.", mend)
+        fix = "Enable it, or give the secret another key and put its value again."
+        return failed(f"The secret's key is in the state {key['KeyState']}.", fix)
     if key["KeyManager"] == "AWS":
         return _managed_by_aws(secret)
     if grant is not None and not _grants(account, grant, key["Arn"], secret.region):
@@ -193,6 +195,6 @@ def _grants(account: Account, grant: Sequence[Permission], key: str, region: str
 def _is_alias_of(account: Account, alias: str, key: str, region: str) -> bool:
     try:
         found = account.call("kms", "describe_key", region, KeyId=alias)["KeyMetadata"]["Arn"]
-    except Trouble:
+    except AwsError:
         return False
     return bool(found == key)

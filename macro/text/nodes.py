@@ -45,7 +45,7 @@ class Alias(Node):
     """A YAML alias where it stands; `value` is the node that it stands for."""
 
 
-class TooDeep(Exception):
+class TooDeepError(Exception):
     """Nesting beyond MAX_DEPTH; `index` is where it was noticed."""
 
     def __init__(self, index: int) -> None:
@@ -56,7 +56,7 @@ def compose_yaml(text: str) -> Node | None:
     """The node of a text's one document, with an Alias in each place where the text has one; None
     for an empty text. Tags are None where the text has none.
 
-    Raises yaml.YAMLError and TooDeep.
+    Raises yaml.YAMLError and TooDeepError.
     """
     loader = _Composer(text)
     try:
@@ -204,7 +204,7 @@ class _Composer(Loader):  # type: ignore[misc]
     def descend_resolver(self, parent: Node | None, index: object) -> None:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise TooDeep(parent.start_mark.index if parent else 0)
+            raise TooDeepError(parent.start_mark.index if parent else 0)
 
     def ascend_resolver(self) -> None:
         self.depth -= 1

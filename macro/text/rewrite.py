@@ -16,7 +16,7 @@ from macro.engine.template.edits import Edit, apply
 from macro.engine.template.intrinsics import canonical
 from macro.text.edited_tree import Branch, grow
 from macro.text.layout import Layout, Splice, in_order, spliced
-from macro.text.nodes import ALIAS, TooDeep, compose_yaml, key_of, value_of
+from macro.text.nodes import ALIAS, TooDeepError, compose_yaml, key_of, value_of
 from macro.text.source import LocatedProblem, Source, SourceError, no_collection
 from macro.text.spans import is_flow
 
@@ -44,8 +44,8 @@ def rewrite(source: Source, edits: Sequence[Edit]) -> str:
                     mark = source.text[: len(source.text) - len(source.body)]
                     return mark + spliced(source.body, layout.splices) + ending
     message = "The rewritten text would not mean what was intended, so nothing is written."
-    mend = "This is a fault of PrivateImage: please report it, with the template if you can."
-    raise SourceError(source.name, (LocatedProblem(1, 1, "PI006", message, mend),))
+    fix = "This is a fault of PrivateImage: please report it, with the template if you can."
+    raise SourceError(source.name, (LocatedProblem(1, 1, "PI006", message, fix),))
 
 
 def _means(
@@ -71,7 +71,7 @@ def _means(
     odd: list[Node] = []
     try:
         root = compose_yaml(spliced(source.body, splices) + ending)
-    except (YAMLError, TooDeep):
+    except (YAMLError, TooDeepError):
         return False
     found = value_of(root, odd.append) if root is not None else None
     return not odd and canonical(found) == canonical(expected)

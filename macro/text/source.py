@@ -19,7 +19,7 @@ from macro.text.nodes import (
     ALIAS,
     MAX_DEPTH,
     Alias,
-    TooDeep,
+    TooDeepError,
     compose_json,
     compose_yaml,
     function,
@@ -33,16 +33,16 @@ MAX_NODES = 500_000  # once aliases are written out; a few nested aliases can st
 
 
 class LocatedProblem(NamedTuple):
-    """What is wrong at a line and a column (both from 1) of a text, and the mend."""
+    """What is wrong at a line and a column (both from 1) of a text, and the fix."""
 
     line: int
     column: int
     code: str
     message: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
-        return f"{self.line}:{self.column}: {self.code} {self.message} {self.mend}"
+        return f"{self.line}:{self.column}: {self.code} {self.message} {self.fix}"
 
 
 class SourceError(Exception):
@@ -123,12 +123,12 @@ def parse(data: bytes, name: str) -> Source:
     try:
         with no_collection():
             return reader.read(data, name)
-    except _Stop:
+    except _UnreadableError:
         problems = sorted(reader.problems, key=lambda problem: (problem.line, problem.column))
         raise SourceError(name, tuple(problems)) from None
 
 
-class _Stop(Exception):
+class _UnreadableError(Exception):
     """There is no template; why stands among the reader's problems."""
 
 
@@ -161,19 +161,19 @@ class _Reader:
             top = root or compose_json(self.body)
             _, value = _child(top, "Resources") or (None, top)
             message = "The text is not a template: it has no mapping `Resources`."
-            mend = "Name at least one resource there, or give another file."
-            self.problem(value.start_mark.index, "PI004", message, mend)
+            fix = "Name at least one resource there, or give another file."
+            self.problem(value.start_mark.index, "PI004", message, fix)
         if self.problems:
-            raise _Stop
+            raise _UnreadableError
         return Source(name, text, template, is_json, cast("MappingNode | None", root))
 
-    def problem(self, index: int, code: str, message: str, mend: str) -> None:
+    def problem(self, index: int, code: str, message: str, fix: str) -> None:
         line, column = _locate(self.lines, index)
-        self.problems.append(LocatedProblem(line, column, code, message, mend))
+        self.problems.append(LocatedProblem(line, column, code, message, fix))
 
-    def stop(self, index: int, code: str, message: str, mend: str) -> NoReturn:
-        self.problem(index, code, message, mend)
-        raise _Stop
+    def stop(self, index: int, code: str, message: str, fix: str) -> NoReturn:
+        self.problem(index, code, message, fix)
+        raise _UnreadableError
 
     def decode(self, data: bytes) -> str:
         if len(data) > MAX_BYTES:
@@ -183,9 +183,9 @@ class _Reader:
         except UnicodeDecodeError as error:
             self.body = data[: error.start].decode("utf-8").removeprefix("\ufeff")
             wide = data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:4]
-            mend = "It looks like UTF-16: save it as UTF-8." if wide else "Save the file as UTF-8."
+            fix = "It looks like UTF-16: save it as UTF-8." if wide else "Save the file as UTF-8."
             message = f"Byte {error.start + 1} (0x{data[error.start]:02X}) is not UTF-8."
-            self.stop(len(self.body), "PI001", message, mend)
+            self.stop(len(self.body), "PI001", message, fix)
 
     def json(self) -> dict[str, Json] | None:
         """The value of a text that is JSON; None where it is not, for then it may be YAML."""
@@ -228,7 +228,7 @@ class _Reader:
     def yaml(self) -> Node:
         try:
             root = compose_yaml(self.body)
-        except TooDeep as error:
+        except TooDeepError as error:
             self.too_deep(error.index)
         except YAMLError as error:
             self.syntax(error)
@@ -242,11 +242,11 @@ class _Reader:
 
     def syntax(self, error: YAMLError) -> NoReturn:
         """Stops at a syntax error: that of the parser, YAML's or JSON's, that came further."""
-        index, code, message, mend = explain(error, self.body)
+        index, code, message, fix = explain(error, self.body)
         if self.json_error and self.json_error[0] >= index and code == "PI002":
             index, what = self.json_error
-            message, mend = f"This is not JSON: {what}.", "Mend it here, or just before."
-        self.stop(index, code, message, mend)
+            message, fix = f"This is not JSON: {what}.", "Fix it here, or just before."
+        self.stop(index, code, message, fix)
 
     def measure(self, root: Node) -> None:
         """Stops where aliases stand for too much, or for themselves."""
@@ -258,8 +258,8 @@ class _Reader:
                 known = sizes[id(node.value)]
                 if known is None:
                     message = "An alias stands inside the node that it stands for."
-                    mend = "Write the value out in this place."
-                    self.stop(node.start_mark.index, "PI002", message, mend)
+                    fix = "Write the value out in this place."
+                    self.stop(node.start_mark.index, "PI002", message, fix)
                 return known
             sizes[id(node)] = None
             depth, size = 0, 1
@@ -286,8 +286,8 @@ class _Reader:
             index = key.start_mark.index
             text = key_of(key)
             if text is None:
-                mend = "CloudFormation's keys are text: quote it, or write it as a value."
-                self.problem(index, "PI002", "A key is a list, a mapping or a function.", mend)
+                fix = "CloudFormation's keys are text: quote it, or write it as a value."
+                self.problem(index, "PI002", "A key is a list, a mapping or a function.", fix)
                 continue
             if text in first:
                 line = _locate(self.lines, first[text].start_mark.index)[0]

@@ -1,4 +1,4 @@
-"""A syntax error of libyaml in plain words, with the mend."""
+"""A syntax error of libyaml in plain words, with the fix."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from yaml import MarkedYAMLError, YAMLError
 
 
 def explain(error: YAMLError, text: str) -> tuple[int, str, str, str]:
-    """Where a text has a syntax error, the problem's code, what is wrong, and the mend.
+    """Where a text has a syntax error, the problem's code, what is wrong, and the fix.
 
     No message holds a value of the text.
     """
@@ -20,29 +20,29 @@ def explain(error: YAMLError, text: str) -> tuple[int, str, str, str]:
     if isinstance(error, MarkedYAMLError):
         index = min(error.problem_mark.index, len(text)) if error.problem_mark else 0
         what = str(error.problem)
-    message, mend = next(
+    message, fix = next(
         (told for part, told in _TOLD.items() if part in what),
         (f"This is not YAML: {what}.", "Check the quotes and the indentation around it."),
     )
     if text[index : index + 1] == "\t" and "cannot start" in what:
-        message, mend = "A tab indents this line.", "YAML indents with spaces only."
+        message, fix = "A tab indents this line.", "YAML indents with spaces only."
     if isinstance(error, MarkedYAMLError) and error.context_mark and "document" not in what:
         begun = error.context_mark.index
         line = len(re.findall(r"\r\n|\n|\r", text[:begun])) + 1
         context = str(error.context).removeprefix("while ").split(";")[0]
         message = f"{message[:-1]} ({context}, line {line})." if begun < index else message
-    return index, "PI002", message, mend
+    return index, "PI002", message, fix
 
 
 # What YAML allows in no text.
 _CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 
-# A part of what libyaml says: what is wrong, and the mend.
+# A part of what libyaml says: what is wrong, and the fix.
 _TOLD = {
     "cannot start any token": ("A value cannot begin with this character.", "Quote the value."),
     "mapping values are not allowed": (
         "A second `: ` stands where a value is.",
-        "Quote the value, or mend the indentation.",
+        "Quote the value, or fix the indentation.",
     ),
     "another document": (
         "A second document begins here.",
@@ -50,7 +50,7 @@ _TOLD = {
     ),
     "expected <document start>": (
         "The template has ended before this line.",
-        "Mend the indentation, or remove the rest.",
+        "Fix the indentation, or remove the rest.",
     ),
     "undefined alias": (
         "The alias has no anchor before it.",
@@ -62,15 +62,15 @@ _TOLD = {
     ),
     "expected key": (
         "A key is expected here.",
-        "Mend the indentation, or quote a value that spans lines.",
+        "Fix the indentation, or quote a value that spans lines.",
     ),
     "could not find expected ':'": (
         "The line before has no `:` behind its key.",
-        "Add it, or mend the indentation.",
+        "Add it, or fix the indentation.",
     ),
     "'-' indicator": (
         "An item of the list is expected here.",
-        "Begin it with `- `, or mend the indentation.",
+        "Begin it with `- `, or fix the indentation.",
     ),
     "',' or ']'": (
         "A `,` or `]` is missing here.",

@@ -9,7 +9,7 @@ import pytest
 
 from macro.commands.cli import main
 from macro.commands.deployment import Given, context
-from macro.commands.exit_codes import Usage
+from macro.commands.exit_codes import UsageError
 
 VALUES = {"Secret": "registry/web", "Image": "quay.io/acme/web:1 2"}
 
@@ -151,7 +151,7 @@ def test_a_parameter_file_that_is_none(
 ) -> None:
     (tmp_path / name).write_bytes(text.encode("utf-8", "surrogateescape"))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(Usage) as raised:
+    with pytest.raises(UsageError) as raised:
         context(Given(files=[name]), {})
     assert str(raised.value).startswith(said)
     assert "hidden" not in str(raised.value)
@@ -178,7 +178,7 @@ def test_wrong_usage(
     (tmp_path / "good.toml").write_text("[default.deploy.parameters]\n", "utf-8")
     text = "[default.deploy.parameters]\nparameter_overrides = [1]\n"
     (tmp_path / "list.toml").write_text(text, "utf-8")
-    with pytest.raises(Usage) as raised:
+    with pytest.raises(UsageError) as raised:
         context(given, {})
     assert str(raised.value).startswith(said)
 

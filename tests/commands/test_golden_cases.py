@@ -12,24 +12,11 @@ from pathlib import Path
 import pytest
 from cfnlint.api import ManualArgs, lint
 
+from golden_cases import CASES, EXPANDED, expanded, template
 from macro.commands.cli import main
 from macro.engine.expand import expand
 from macro.text.rewrite import rewrite
 from macro.text.source import parse
-
-CASES = sorted((Path(__file__).parents[1] / "cases").iterdir())
-
-
-def template(case: Path) -> Path:
-    (found,) = case.glob("template.*")
-    return found
-
-
-def expanded(case: Path) -> Path | None:
-    return next(case.glob("expanded.*"), None)
-
-
-EXPANDED = [case for case in CASES if expanded(case)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -17,8 +17,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from macro.commands.exit_codes import Usage
+from macro.commands.exit_codes import UsageError
 from macro.commands.login import login
+from macro.preflight.aws_calls import AccountError
 from registry_server import READER, Reply, basic, free_port, scripted
 
 REGION = "eu-west-1"
@@ -202,7 +203,7 @@ def test_a_secret_that_will_be_deleted(aws: Any, run: Callable[..., Run]) -> Non
     ],
 )
 def test_wrong_usage(options: dict[str, Any], said: str, aws: Any, run: Callable[..., Run]) -> None:
-    with pytest.raises(Usage, match=said):
+    with pytest.raises((UsageError, AccountError), match=said):
         run(**options)
 
 

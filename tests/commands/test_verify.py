@@ -20,8 +20,9 @@ import pytest
 from moto import mock_aws
 
 import macro.preflight.aws_calls
-from macro.commands.exit_codes import Usage
+from macro.commands.exit_codes import UsageError
 from macro.commands.verify import in_threads, verify
+from macro.preflight.aws_calls import AccountError
 from registry_server import READER, basic, basic_pusher, free_port
 
 REGION, ACCOUNT_ID = "eu-west-1", "123456789012"  # moto's
@@ -589,7 +590,7 @@ def test_problems_come_before_any_call(run: Callable[..., Run], aws: None, tmp_p
 def test_wrong_usage(
     options: dict[str, Any], said: str, aws: None, run: Callable[..., Run]
 ) -> None:
-    with pytest.raises(Usage, match=said) as caught:
+    with pytest.raises((UsageError, AccountError), match=said) as caught:
         run(**options)
     assert "hunter2" not in str(caught.value)
 
@@ -597,7 +598,7 @@ def test_wrong_usage(
 def test_no_region(aws: None, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-    with pytest.raises(Usage, match="--region"):
+    with pytest.raises(AccountError, match="--region"):
         run()
 
 
@@ -608,7 +609,7 @@ def test_no_credentials(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    with pytest.raises(Usage, match="NoCredentialsError"):
+    with pytest.raises(AccountError, match="NoCredentialsError"):
         run()
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from contract import TransformFailed, event, processed
+from contract import TransformFailedError, event, processed
 from macro.engine.handler import handler
 from macro.engine.template.document import Json
 
@@ -66,7 +66,7 @@ ROLE: Json = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument
     ids=["fragment", "secret", "function", "role", "container", "elsewhere"],
 )
 def test_what_nests_too_deep_is_a_problem(deep: Json, code: str) -> None:
-    with pytest.raises(TransformFailed, match=f"failed with: {code}"):
+    with pytest.raises(TransformFailedError, match=f"failed with: {code}"):
         processed(handler(event(deep), None))
 
 

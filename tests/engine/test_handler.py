@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_golden_cases import CASES, EXPANDED, expanded, template
 from test_hostile import JSON, damaged
 
-from contract import REQUEST_ID, TransformFailed, event, processed
+from contract import REQUEST_ID, TransformFailedError, event, processed
+from golden_cases import CASES, EXPANDED, expanded, template
 from macro.engine import handler as module
 from macro.engine.handler import MESSAGE_LENGTH, error_message, handler
 from macro.engine.template.document import Json
@@ -56,7 +56,7 @@ def asked(case: Path) -> dict[str, Json]:
 
 def failure(asked: Json) -> str:
     """What CloudFormation shows of the failure, without its own words."""
-    with pytest.raises(TransformFailed) as failed:
+    with pytest.raises(TransformFailedError) as failed:
         processed(handler(asked, None))
     shown = str(failed.value)
     assert shown.startswith(PREFIX)
@@ -267,25 +267,25 @@ def test_too_large_a_template_without_shorthand_is_not_ours_to_judge() -> None:
 
 
 def problem(code: str = "PI101", name: str = "Task", text: str = "This is wrong.") -> Problem:
-    return Problem(code, ("Resources", name, "Properties", 0), text, "Mend it.")
+    return Problem(code, ("Resources", name, "Properties", 0), text, "Fix it.")
 
 
 def test_one_problem_stands_alone() -> None:
     assert error_message([problem()]) == (
-        "PI101 at Resources.Task.Properties[0]: This is wrong. Mend it."
+        "PI101 at Resources.Task.Properties[0]: This is wrong. Fix it."
     )
 
 
 def test_several_are_numbered_with_the_lowest_code_first() -> None:
     assert error_message([problem("PI504", "B", "Too large."), problem()]) == (
-        "2 problems. (1) PI101 at Resources.Task.Properties[0]: This is wrong. Mend it."
-        " (2) PI504 at Resources.B.Properties[0]: Too large. Mend it."
+        "2 problems. (1) PI101 at Resources.Task.Properties[0]: This is wrong. Fix it."
+        " (2) PI504 at Resources.B.Properties[0]: Too large. Fix it."
     )
 
 
 def test_the_same_problem_at_several_places_is_told_once() -> None:
     assert error_message([problem(name="A"), problem(name="B"), problem(name="C")]) == (
-        "PI101 at Resources.A.Properties[0] and 2 more places: This is wrong. Mend it."
+        "PI101 at Resources.A.Properties[0] and 2 more places: This is wrong. Fix it."
     )
 
 
@@ -295,7 +295,7 @@ def test_what_does_not_fit_is_counted() -> None:
     told = len(re.findall(r"\(\d+\)", message))
     assert told >= 10
     assert message.startswith("100 problems. (1) ")
-    assert message.endswith(f"Mend it. ... and {100 - told} more")
+    assert message.endswith(f"Fix it. ... and {100 - told} more")
 
 
 @given(
@@ -337,7 +337,7 @@ def within_the_contract(sent: Json) -> None:
     json.dumps(response)
     try:
         processed(response, request_id)
-    except TransformFailed as failed:
+    except TransformFailedError as failed:
         shown = str(failed)
         assert shown.startswith(PREFIX)
         assert "fault of its own" not in shown

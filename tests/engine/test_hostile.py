@@ -84,7 +84,7 @@ def test_a_damaged_template_gives_edits_or_problems(template: Json) -> None:
 
     assert template == before
     assert not (expansion.edits and expansion.problems)
-    assert all(problem.message and problem.mend for problem in expansion.problems)
+    assert all(problem.message and problem.fix for problem in expansion.problems)
     apply(template, expansion.edits)
     assert template == before
 

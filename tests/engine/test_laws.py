@@ -5,16 +5,14 @@ HYPOTHESIS_PROFILE=thorough looks at many more templates.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from copy import deepcopy
 from random import Random
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from evaluator import (
-    ACCOUNT_ID,
     PLACES,
     REGION,
     Container,
@@ -27,18 +25,10 @@ from evaluator import (
     undeclared,
     unroll,
 )
-from macro.engine.expand import Context, expand
+from laws import context, law
+from macro.engine.expand import expand
 from macro.engine.template.edits import apply
 from strategies import OTHER_REGION, Expected, Intent, Stack, stacks
-
-EXAMPLES = {"default": 200, "thorough": 3000}
-
-law = settings(
-    max_examples=EXAMPLES[os.environ.get("HYPOTHESIS_PROFILE", "default")],
-    deadline=None,
-    report_multiple_bugs=False,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
 
 MANAGED_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 
@@ -49,10 +39,6 @@ def expanded(stack: Stack, template: Json = None) -> Json:
     expansion = expand(template, context(stack))
     assume(not expansion.problems)
     return apply(template, expansion.edits)
-
-
-def context(stack: Stack) -> Context:
-    return Context(parameters=dict(stack.parameters), region=REGION, account=ACCOUNT_ID)
 
 
 def flat(stack: Stack, template: Json) -> dict[str, Json]:

@@ -45,7 +45,7 @@ OTHERS = {
     ),
 }
 
-MEND = (
+FIX = (
     "If it takes the secret of a registry for an image, give it a row in macro/containers.py, a "
     "golden case in tests/cases and a line in the README's table of places. If it does not, say "
     "why in OTHERS in tests/test_containers.py."
@@ -135,7 +135,7 @@ def test_every_property_for_the_credentials_of_a_registry_is_a_row_of_the_table(
     unexplained = sorted(
         {name for name in unknown if not any(re.fullmatch(other, name) for other in OTHERS)}
     )
-    assert not unexplained, f"In cfn-lint's schemas, but not known here: {unexplained}. {MEND}"
+    assert not unexplained, f"In cfn-lint's schemas, but not known here: {unexplained}. {FIX}"
 
 
 @pytest.mark.parametrize("place", PLACES, ids=ids)

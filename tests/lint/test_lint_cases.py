@@ -13,9 +13,9 @@ from cfnlint.decode import decode
 from cfnlint.decode.node import dict_node, list_node, str_node
 from cfnlint.rules import Match
 from cfnlint.runner import Runner
-from test_golden_cases import CASES, EXPANDED, template
 from test_rules import parsed
 
+from golden_cases import CASES, EXPANDED, template
 from macro.engine.expand import expand
 from macro.engine.template.document import Json
 from macro.engine.template.edits import apply

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from macro.engine.template.intrinsics import write
 from macro.engine.template.resources import Loop
 from macro.engine.template.stack import Context
-from macro.preflight.evaluation import Deployed, Unknown, Values
+from macro.preflight.evaluation import Deployed, UnknownValueError, Values
 
 ID = "111122223333"
 TEMPLATE: dict[str, Any] = {
@@ -31,13 +31,13 @@ TEMPLATE: dict[str, Any] = {
     "Conditions": {
         "True": {"Fn::Equals": [{"Ref": "Given"}, "g"]},
         "False": {"Fn::Not": [{"Condition": "True"}]},
-        "Unknown": {"Fn::Equals": [{"Ref": "Absent"}, "g"]},
+        "UnknownValueError": {"Fn::Equals": [{"Ref": "Absent"}, "g"]},
         "Empty": {"Fn::Equals": [{"Ref": "Empty"}, ""]},
-        "AndNo": {"Fn::And": [{"Condition": "Unknown"}, {"Condition": "False"}]},
-        "AndMaybe": {"Fn::And": [{"Condition": "Unknown"}, {"Condition": "True"}]},
-        "OrYes": {"Fn::Or": [{"Condition": "Unknown"}, {"Condition": "True"}]},
-        "OrMaybe": {"Fn::Or": [{"Condition": "Unknown"}, {"Condition": "False"}]},
-        "NotMaybe": {"Fn::Not": [{"Condition": "Unknown"}]},
+        "AndNo": {"Fn::And": [{"Condition": "UnknownValueError"}, {"Condition": "False"}]},
+        "AndMaybe": {"Fn::And": [{"Condition": "UnknownValueError"}, {"Condition": "True"}]},
+        "OrYes": {"Fn::Or": [{"Condition": "UnknownValueError"}, {"Condition": "True"}]},
+        "OrMaybe": {"Fn::Or": [{"Condition": "UnknownValueError"}, {"Condition": "False"}]},
+        "NotMaybe": {"Fn::Not": [{"Condition": "UnknownValueError"}]},
         "Circle": {"Fn::Not": [{"Condition": "Circle"}]},
         "Odd": {"Fn::Odd": []},
         "Fn::ForEach::Each": [
@@ -105,7 +105,7 @@ def test_what_is_known(value: Any, text: str) -> None:
         ({"Fn::GetAtt": ["Key", "KeyId"]}, "attribute KeyId of Key"),
         ({"Fn::Sub": "a-${Absent}"}, "Absent"),
         ("{{resolve:ssm:/path}}", "dynamic reference"),
-        ({"Fn::If": ["Unknown", "a", "b"]}, "The condition Unknown"),
+        ({"Fn::If": ["UnknownValueError", "a", "b"]}, "The condition UnknownValueError"),
         ({"Fn::ImportValue": "None"}, "No stack exports None yet."),
         ({"Fn::FindInMap": ["ByEnv", "none", "Secret"]}, "Mappings"),
         ({"Fn::Select": [5, ["a"]]}, "not there"),
@@ -117,7 +117,7 @@ def test_what_is_known(value: Any, text: str) -> None:
     ],
 )
 def test_what_is_not_known(value: Any, reason: str) -> None:
-    with pytest.raises(Unknown) as caught:
+    with pytest.raises(UnknownValueError) as caught:
         VALUES.text(value, {})
     assert reason in caught.value.reason
 
@@ -127,7 +127,7 @@ def test_what_is_not_known(value: Any, reason: str) -> None:
     [
         ("True", True),
         ("False", False),
-        ("Unknown", None),
+        ("UnknownValueError", None),
         ("Empty", True),
         ("AndNo", False),
         ("AndMaybe", None),
@@ -157,7 +157,7 @@ def test_the_turns_of_loops() -> None:
     ]
     assert VALUES.text("${Team}-${Other}", {"Team": "x"}) == "x-${Other}"
     assert VALUES.text({"Ref": "Team"}, {"Team": "x"}) == "x"
-    with pytest.raises(Unknown):
+    with pytest.raises(UnknownValueError):
         list(VALUES.turns((Loop((), "Env", {"Ref": "Absent"}),)))
 
 

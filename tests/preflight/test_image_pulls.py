@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from test_laws import context, law
 
 from evaluator import ACCOUNT_ID, PSEUDO_PARAMETERS, REGION, World, lookup, unroll
+from laws import context, law
 from macro.engine.expand import Context, expand
 from macro.engine.grants.permissions import Permission
 from macro.engine.template.edits import apply
-from macro.preflight.evaluation import Deployed, Unknown, Values
+from macro.preflight.evaluation import Deployed, UnknownValueError, Values
 from macro.preflight.image_pulls import Pull, Role, read_pulls
 from macro.text.source import SourceError, parse
 from strategies import Intent, Stack, stacks
@@ -111,5 +111,5 @@ def test_nothing_that_expands_is_too_odd_to_read(path: Path) -> None:
     assert isinstance(expanded, dict)
     values = Values(expanded, known, Deployed())
     for pull in read_pulls(expansion, expanded, known, values):
-        assert isinstance(pull.image, (str, Unknown))
-        assert isinstance(pull.role, (Role, Unknown))
+        assert isinstance(pull.image, (str, UnknownValueError))
+        assert isinstance(pull.role, (Role, UnknownValueError))

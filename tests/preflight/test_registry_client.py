@@ -22,8 +22,8 @@ import macro.preflight.http
 from macro.preflight.http import (
     ATTEMPTS,
     LONGEST_WAIT,
-    Refusal,
-    Unreachable,
+    RegistryError,
+    UnreachableError,
     Wire,
     challenges_in,
     joined,
@@ -59,10 +59,10 @@ def platforms(
     return find_platforms(read_reference(image), login, wire or Wire())
 
 
-def refusal(image: str, login: Login | None = READER, wire: Wire | None = None) -> Refusal:
-    with pytest.raises(Refusal) as caught:
+def refusal(image: str, login: Login | None = READER, wire: Wire | None = None) -> RegistryError:
+    with pytest.raises(RegistryError) as caught:
         platforms(image, login, wire)
-    assert READER.password not in f"{caught.value.message}{caught.value.mend}"
+    assert READER.password not in f"{caught.value.message}{caught.value.fix}"
     return caught.value
 
 
@@ -132,7 +132,7 @@ def test_what_is_no_image(registry: str, pusher: Pusher) -> None:
 def test_a_wrong_password(registry: str) -> None:
     said = refusal(f"{registry}/team/one:1", WRONG)
     assert said.certain and "does not accept the username and password" in said.message
-    with pytest.raises(Refusal, match="does not accept"):
+    with pytest.raises(RegistryError, match="does not accept"):
         check_login(registry, WRONG, Wire())
 
 
@@ -164,7 +164,7 @@ def test_a_token_service_is_asked_for_a_pull_and_no_more(guarded: tuple[str, Tok
 def test_a_token_service_that_does_not_accept_the_login(guarded: tuple[str, TokenService]) -> None:
     host, _ = guarded
     assert "does not accept" in refusal(f"{host}/team/web:1", WRONG).message
-    with pytest.raises(Refusal, match="does not accept"):
+    with pytest.raises(RegistryError, match="does not accept"):
         check_login(host, WRONG, Wire())
 
 
@@ -268,7 +268,7 @@ def test_a_proxy_is_asked_where_there_is_one(monkeypatch: pytest.MonkeyPatch) ->
         assert platforms(f"{server.host}/web:1", None, wire) == ("linux/amd64",)
         assert len(proxy.requests) == 2
         monkeypatch.setenv("no_proxy", "registry.invalid")
-        assert isinstance(refusal("registry.invalid/web:1", None, wire), Unreachable)
+        assert isinstance(refusal("registry.invalid/web:1", None, wire), UnreachableError)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_a_token_service_that_gets_no_login(realm: str) -> None:
     ],
 )
 def test_a_step_that_leaves_tls_is_not_taken(source: str, target: str) -> None:
-    with pytest.raises(Refusal):
+    with pytest.raises(RegistryError):
         Wire(frozenset({"plain.example.com"})).check_step(source, target)
 
 
@@ -381,7 +381,7 @@ def test_an_answer_that_takes_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(macro.preflight.http, "BODY_SECONDS", 0.3)
     with scripted(lambda _: Reply(200, {"Content-Type": OCI_INDEX}, b"{" * 99, pause=0.05)) as it:
         begun = time.monotonic()
-        assert isinstance(refusal(f"{it.host}/web:1", None), Unreachable)
+        assert isinstance(refusal(f"{it.host}/web:1", None), UnreachableError)
         assert time.monotonic() - begun < 2
 
 
@@ -394,17 +394,17 @@ def test_an_answer_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with scripted(answer) as server:
         said = refusal(f"{server.host}/web:1", None)
-        assert isinstance(said, Unreachable) and "does not answer in time" in said.message
+        assert isinstance(said, UnreachableError) and "does not answer in time" in said.message
         assert len(server.requests) == 1
 
 
 def test_a_registry_that_is_down() -> None:
     said = refusal(f"127.0.0.1:{free_port()}/web:1")
-    assert isinstance(said, Unreachable) and "cannot be reached" in said.message
+    assert isinstance(said, UnreachableError) and "cannot be reached" in said.message
 
 
 def test_a_host_that_is_not_there() -> None:
-    assert isinstance(refusal("registry.invalid/web:1"), Unreachable)
+    assert isinstance(refusal("registry.invalid/web:1"), UnreachableError)
 
 
 ZIPPED = gzip.compress(INDEX.body)
@@ -503,7 +503,7 @@ def test_a_registry_that_lets_anybody_in() -> None:
 
     with scripted(answer) as server:
         assert check_login(server.host, READER, Wire()) is False
-        with pytest.raises(Refusal, match="does not accept"):
+        with pytest.raises(RegistryError, match="does not accept"):
             check_login(server.host, WRONG, Wire())
         assert platforms(f"{server.host}/web:1") == ("linux/amd64",)
 
@@ -548,7 +548,7 @@ def test_a_login_shows_no_password() -> None:
 
 @given(st.text() | st.from_regex(r"(https?:)?//[^/]*(:\w*)?/?.*"))
 def test_no_place_to_go_on_to_is_too_odd_to_judge(target: str) -> None:
-    with contextlib.suppress(Refusal):
+    with contextlib.suppress(RegistryError):
         url = joined("http://127.0.0.1:5000/v2/", target)
         Wire().check_step("http://127.0.0.1:5000", url)
         origin(url)

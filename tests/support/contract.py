@@ -39,14 +39,14 @@ def event(
     }
 
 
-class TransformFailed(Exception):
+class TransformFailedError(Exception):
     """CloudFormation gives the stack up; the text is what it shows."""
 
 
 def processed(response: Any, request_id: str = REQUEST_ID) -> Any:
     """The fragment that CloudFormation takes from a response (recorded: test_failed_state).
 
-    Raises TransformFailed with what CloudFormation shows, where it takes none.
+    Raises TransformFailedError with what CloudFormation shows, where it takes none.
     """
     if (
         not isinstance(response, dict)
@@ -54,12 +54,12 @@ def processed(response: Any, request_id: str = REQUEST_ID) -> Any:
         or not isinstance(response.get("status"), str)
         or "fragment" not in response
     ):
-        raise TransformFailed(f"Received malformed response from transform {TRANSFORM_ID}")
+        raise TransformFailedError(f"Received malformed response from transform {TRANSFORM_ID}")
     if response["status"].lower() != "success":
         message = response.get("errorMessage")
         if not message:
-            raise TransformFailed(f"Transform {TRANSFORM_ID} failed without an error message.")
-        raise TransformFailed(f"Transform {TRANSFORM_ID} failed with: {message}")
+            raise TransformFailedError(f"Transform {TRANSFORM_ID} failed without an error message.")
+        raise TransformFailedError(f"Transform {TRANSFORM_ID} failed with: {message}")
     if not isinstance(response["fragment"], dict):
-        raise TransformFailed("Template format error: unsupported structure.")
+        raise TransformFailedError("Template format error: unsupported structure.")
     return response["fragment"]

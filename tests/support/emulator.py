@@ -257,16 +257,16 @@ def _secrets_by_arn(template: Json) -> Json:
         if _type(resource) == "AWS::SecretsManager::Secret"
     }
 
-    def mended(node: Json) -> Json:
+    def fixed(node: Json) -> Json:
         if isinstance(node, list):
-            return [mended(item) for item in node]
+            return [fixed(item) for item in node]
         if not isinstance(node, dict):
             return node
         if isinstance(node.get("Ref"), str) and node["Ref"] in made:
             return {"Fn::GetAtt": [node["Ref"], "Id"]}
-        return {key: mended(value) for key, value in node.items()}
+        return {key: fixed(value) for key, value in node.items()}
 
-    return mended(template)
+    return fixed(template)
 
 
 def _stood_in(template: Json) -> Json:

@@ -28,7 +28,7 @@ ARN = f"arn:aws:lambda:eu-west-1:111122223333:function:{FUNCTION}"
 VERSION = "/2018-06-01/runtime"
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """The function gave no answer. The text says why, and holds what it has written."""
 
 
@@ -116,7 +116,7 @@ class Function:
     def invoke(self, payload: bytes | Json, timeout: float = 30) -> Answer:
         """The answer to an event: JSON, or bytes that are passed on as they are.
 
-        Raises Stopped where there is none in time, or none can come any more. As in Lambda, a
+        Raises StoppedError where there is none in time, or none can come any more. As in Lambda, a
         function that is out of time is ended.
         """
         content = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
@@ -127,7 +127,7 @@ class Function:
         for status in ("response", "error"):
             if path == f"{VERSION}/invocation/{event.request_id}/{status}":
                 return Answer(status, content, self._log())
-        raise Stopped(self._report(f"The client posted to {path}: {content!r}"))
+        raise StoppedError(self._report(f"The client posted to {path}: {content!r}"))
 
     def _posted(self, timeout: float) -> tuple[str, bytes]:
         end = time.monotonic() + timeout
@@ -138,10 +138,12 @@ class Function:
                 return self._api.posted.get(timeout=0.1)
             except Empty:
                 if code is not None:
-                    raise Stopped(self._report(f"The function ended with code {code}.")) from None
+                    raise StoppedError(
+                        self._report(f"The function ended with code {code}.")
+                    ) from None
                 if time.monotonic() > end:
                     self._process.kill()
-                    raise Stopped(self._report(f"No answer in {timeout} seconds.")) from None
+                    raise StoppedError(self._report(f"No answer in {timeout} seconds.")) from None
 
     def _log(self) -> list[str]:
         # The client writes to the log before it posts, so the lines of an event are all there.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, TypeAlias
 
-from macro.engine.template.arn import Mistake, in_another_account, read_arn, refuse_type
+from macro.engine.template.arn import InvalidValueError, in_another_account, read_arn, refuse_type
 from macro.engine.template.document import Json
 from macro.engine.template.intrinsics import (
     Hole,
@@ -41,28 +41,29 @@ class Outside(NamedTuple):
 Role: TypeAlias = Inside | Outside
 
 
-_MEND = "Write GetAtt of a role in the template, a role's ARN, or a parameter that holds one."
+_FIX = "Write GetAtt of a role in the template, a role's ARN, or a parameter that holds one."
 
 
 def read_role(value: Json, stack: Stack, user: Resource) -> Role:
     """Where the grant of a role as written in `user` (no `Fn::If`, no `AWS::NoValue`) goes.
 
-    Raises `Mistake` where it is no role, or one that no policy of this stack can be attached to.
+    Raises `InvalidValueError` where it is no role, or one that no policy of this stack can be
+    attached to.
     """
     if not is_text(value):
-        raise Mistake("PI402", "A role is text or an intrinsic function.", _MEND)
+        raise InvalidValueError("PI402", "A role is text or an intrinsic function.", _FIX)
     if named := attribute(value):
         logical_id, name = named
         found = stack.resource(logical_id, user)
         if found and found.type == "AWS::IAM::Role" and name in ("", "Arn"):
             return Outside(ref(logical_id)) if found.unrolled else Inside(found)
         if found:
-            refuse_type(found, name, "PI402", "role", _MEND)
+            refuse_type(found, name, "PI402", "role", _FIX)
     text = parse(value, user.loop_variables)
     known = stack.known(text)
     match known.text:
         case ():
-            raise Mistake("PI402", "The role is empty.", _MEND)
+            raise InvalidValueError("PI402", "The role is empty.", _FIX)
         case (str(head), *_) if head.startswith("arn:"):
             return _by_arn(text, known, stack, user)
         case (str(), *_):
@@ -92,15 +93,15 @@ def _by_arn(text: Text, known: Known, stack: Stack, user: Resource) -> Role:
         return Outside(_after_role(value))
     head = arn.resource[0] if arn.resource else ""
     if isinstance(head, str) and not head.startswith("role/"):
-        raise Mistake("PI402", "This ARN is not a role's.", _MEND)
+        raise InvalidValueError("PI402", "This ARN is not a role's.", _FIX)
     if isinstance(head, str) and head.startswith("role/aws-service-role/"):
-        raise Mistake(
+        raise InvalidValueError(
             "PI402",
             "No policy can be attached to a service-linked role.",
             "Name a role of your own as the execution role.",
         )
     if in_another_account(arn, stack):
-        raise Mistake(
+        raise InvalidValueError(
             "PI401",
             "The role is of another account, where this stack cannot attach a policy.",
             "Let its owner grant access to the secret and write Grant: false, or use a role of"
@@ -119,7 +120,9 @@ def _by_name(text: Text, known: Known, stack: Stack, user: Resource) -> Role:
     """The role of a name; a path before it, which `Roles` does not take, is left out."""
     written = "".join(part for part in known.text if isinstance(part, str))
     if not re.fullmatch(r"[\w+=,.@/-]*", written, re.ASCII):
-        raise Mistake("PI402", "A role's name has letters, digits and +=,.@-_ only.", _MEND)
+        raise InvalidValueError(
+            "PI402", "A role's name has letters, digits and +=,.@-_ only.", _FIX
+        )
     slashes = (literal(known.text) or "").count("/")
     segments = split(text, "/", 64)
     if len(segments) == 1 and slashes:

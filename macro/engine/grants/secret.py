@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from macro.engine.shorthand.places import Credentials
 from macro.engine.template.arn import (
-    Mistake,
+    InvalidValueError,
     arn_of,
     in_another_account,
     read_arn,
@@ -69,10 +69,10 @@ class Key(NamedTuple):
 def read_secret(value: Json, credentials: Credentials, stack: Stack, user: Resource) -> Secret:
     """What a secret as written in `user` (no `Fn::If`, no `AWS::NoValue`) comes to.
 
-    Raises `Mistake` where it is no secret, or one that this kind of container cannot use.
+    Raises `InvalidValueError` where it is no secret, or one that this kind of container cannot use.
     """
     if not is_text(value):
-        raise Mistake("PI306", "A secret is text or an intrinsic function.", _SECRET_MEND)
+        raise InvalidValueError("PI306", "A secret is text or an intrinsic function.", _SECRET_FIX)
     if found := _declared_secret(value, stack, user):
         return found
     text = parse(value, user.loop_variables)
@@ -80,7 +80,7 @@ def read_secret(value: Json, credentials: Credentials, stack: Stack, user: Resou
     _refuse_dynamic_references(known.text)
     match known.text:
         case ():
-            raise Mistake("PI306", "The secret is empty.", _SECRET_MEND)
+            raise InvalidValueError("PI306", "The secret is empty.", _SECRET_FIX)
         case (str(head), *_) if head.startswith("arn:"):
             return _secret_by_arn(value, text, known, credentials, stack)
         case (str(), *_):
@@ -92,11 +92,11 @@ def read_secret(value: Json, credentials: Credentials, stack: Stack, user: Resou
     return Secret(value, (value,), _region_in(value))
 
 
-_SECRET_MEND = "Write the secret's ARN, its name, or Ref to a secret in the template."
+_SECRET_FIX = "Write the secret's ARN, its name, or Ref to a secret in the template."
 
 
-def _json_key() -> Mistake:
-    return Mistake(
+def _json_key() -> InvalidValueError:
+    return InvalidValueError(
         "PI301",
         "A JSON key stands behind the secret; registry credentials take the whole secret.",
         "Leave out what follows the secret's name; the secret holds username and password.",
@@ -112,7 +112,7 @@ def _refuse_dynamic_references(text: Text) -> None:
         if isinstance(part, Hole) and isinstance(part.value, str):
             service = part.value.split(":")[1]
             if service != "ssm":
-                raise Mistake(
+                raise InvalidValueError(
                     "PI303",
                     f"A dynamic reference to {service} would put a secret's value here.",
                     "Name the secret itself: its ARN, its name, or Ref.",
@@ -138,7 +138,7 @@ def _declared_secret(value: Json, stack: Stack, user: Resource) -> Secret | None
         return Secret(value, (value,), REGION, behind.declaration if behind else None)
     if found.type == "AWS::SSM::Parameter" and not name:
         raise ssm_parameter()
-    refuse_type(found, name, "PI304", "secret", _SECRET_MEND)
+    refuse_type(found, name, "PI304", "secret", _SECRET_FIX)
     return None
 
 
@@ -151,7 +151,7 @@ def _secret_by_arn(
         return Secret(value, either, _region_in(value), defaults=known.defaults)
     kind, *rest = split(arn.resource, ":", 2)
     if literal(kind) not in (None, "secret") or (not rest and literal(kind) is not None):
-        raise Mistake("PI306", "The secret's ARN is malformed.", _SECRET_MEND)
+        raise InvalidValueError("PI306", "The secret's ARN is malformed.", _SECRET_FIX)
     if len(rest) > 1:
         raise _json_key()
     name = rest[0] if rest else kind
@@ -162,13 +162,13 @@ def _secret_by_arn(
     ending = _ending(name)
     if ending == "partial":
         if elsewhere:
-            raise Mistake(
+            raise InvalidValueError(
                 "PI308",
                 "A secret of another account is found by its full ARN only.",
                 "Add the hyphen and six characters that Secrets Manager put at the ARN's end.",
             )
         if not credentials.takes_partial_arn:
-            raise Mistake(
+            raise InvalidValueError(
                 "PI309",
                 "CodeBuild takes a secret's full ARN or its name, never a part of the ARN.",
                 "Write the name, or add the hyphen and six characters at the ARN's end.",
@@ -201,16 +201,18 @@ def _check_name(name: Text) -> None:
     """
     written = "".join(part for part in name if isinstance(part, str))
     if "*" in written or "?" in written:
-        raise Mistake("PI305", "A wildcard would open other secrets than this one.", _SECRET_MEND)
+        raise InvalidValueError(
+            "PI305", "A wildcard would open other secrets than this one.", _SECRET_FIX
+        )
     if written.startswith("/aws/reference/secretsmanager/"):
         raise ssm_parameter()
     if re.search(r"[^:]:[^:]*:", written):
         raise _json_key()
     if not name or len(written) > 512 or not re.fullmatch(r"[\w/+=.@!-]*", written, re.ASCII):
-        raise Mistake(
+        raise InvalidValueError(
             "PI306",
             "A secret's name has 1 to 512 letters, digits and /_+=.@- and nothing else.",
-            _SECRET_MEND,
+            _SECRET_FIX,
         )
 
 
@@ -228,7 +230,7 @@ def _ending(name: Text) -> str:
 
 def read_keys(
     value: Json, path: Path, when: When, secret: Secret, stack: Stack, user: Resource
-) -> Iterator[tuple[Path, When, Key | Mistake]]:
+) -> Iterator[tuple[Path, When, Key | InvalidValueError]]:
     """The keys that a key as written in `user` comes to, each with its conditions.
 
     `secret` tells the Region of a key that is written by its id alone. A branch without a key, or
@@ -242,7 +244,9 @@ def read_keys(
             continue
         try:
             if not is_text(leaf):
-                raise Mistake("PI310", "A key is text or an intrinsic function.", _KEY_MEND)
+                raise InvalidValueError(
+                    "PI310", "A key is text or an intrinsic function.", _KEY_FIX
+                )
             followed = _declared_alias(leaf, stack, user)
             if followed:
                 target = get(followed.body, "Properties", "TargetKeyId")
@@ -251,16 +255,16 @@ def read_keys(
                 yield at, holds, key
             elif secret.elsewhere:
                 raise _foreign_key()
-        except Mistake as mistake:
+        except InvalidValueError as mistake:
             yield at, holds, mistake
 
 
-_KEY_MEND = "Write the key's ARN, its id, its alias (alias/name), or Ref to a key in the template."
+_KEY_FIX = "Write the key's ARN, its id, its alias (alias/name), or Ref to a key in the template."
 
 
-def _foreign_key() -> Mistake:
+def _foreign_key() -> InvalidValueError:
     # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html
-    return Mistake(
+    return InvalidValueError(
         "PI311",
         "A secret of another account opens with a customer-managed key of that account alone.",
         "Write KmsKey: and the key's ARN, or Grant: false where the role may use it already.",
@@ -285,7 +289,7 @@ def _read_key(value: Json, secret: Secret, stack: Stack, user: Resource) -> Key 
         if found := stack.resource(logical_id, user):
             if found.type in ("AWS::KMS::Key", "AWS::KMS::ReplicaKey"):
                 return Key(arn_attribute(logical_id))
-            refuse_type(found, name, "PI310", "key", _KEY_MEND)
+            refuse_type(found, name, "PI310", "key", _KEY_FIX)
     text = parse(value, user.loop_variables)
     known = stack.known(text)
     match known.text:
@@ -305,7 +309,7 @@ def _read_key(value: Json, secret: Secret, stack: Stack, user: Resource) -> Key 
             arn = arn_of("kms", "key/", *text, region=parse(secret.region))
             return Key(write(arn), defaults=known.defaults)
         case () | (str(), *_):
-            raise Mistake("PI310", "This is no key of KMS.", _KEY_MEND)
+            raise InvalidValueError("PI310", "This is no key of KMS.", _KEY_FIX)
     return Key(value)
 
 
@@ -315,15 +319,17 @@ _KEY_ID = r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}|mrk-[0-9a-f]{32}"
 def _check_alias(name: Text) -> None:
     written = "".join(part for part in name if isinstance(part, str))
     if "*" in written or "?" in written:
-        raise Mistake("PI305", "A wildcard would open other keys than this one.", _KEY_MEND)
+        raise InvalidValueError(
+            "PI305", "A wildcard would open other keys than this one.", _KEY_FIX
+        )
     if written.startswith("alias/aws/") and written != "alias/aws/secretsmanager":
-        raise Mistake(
+        raise InvalidValueError(
             "PI310",
             "Secrets Manager cannot use the key that AWS manages for another service.",
-            _KEY_MEND,
+            _KEY_FIX,
         )
     if not re.fullmatch(r"alias/[\w/-]*", written, re.ASCII) or name == ("alias/",):
-        raise Mistake("PI310", "This is no alias of a key.", _KEY_MEND)
+        raise InvalidValueError("PI310", "This is no alias of a key.", _KEY_FIX)
 
 
 def _key_by_arn(value: Json, text: Text, known: Known, stack: Stack) -> Key | None:
@@ -336,7 +342,7 @@ def _key_by_arn(value: Json, text: Text, known: Known, stack: Stack) -> Key | No
             if literal(arn.resource) == "alias/aws/secretsmanager":
                 return None
             if written is None:
-                raise Mistake(
+                raise InvalidValueError(
                     "PI310",
                     "IAM knows keys by ARN, not by the ARN of an alias, as this parameter has.",
                     "Give the parameter the key's ARN, or write the alias by its name: alias/name.",
@@ -350,7 +356,7 @@ def _key_by_arn(value: Json, text: Text, known: Known, stack: Stack) -> Key | No
             )
             return Key(write(all_keys), write(written.resource), known.defaults)
         case (str(key_id),) if not re.fullmatch(f"key/({_KEY_ID})", key_id):
-            raise Mistake("PI310", "This ARN is not a key's.", _KEY_MEND)
+            raise InvalidValueError("PI310", "This ARN is not a key's.", _KEY_FIX)
         case (str(head), *_) if not head.startswith("key/"):
-            raise Mistake("PI310", "This ARN is not a key's.", _KEY_MEND)
+            raise InvalidValueError("PI310", "This ARN is not a key's.", _KEY_FIX)
     return Key(value)

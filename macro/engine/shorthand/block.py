@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from macro.engine.shorthand.image import Registries, check_image, find_registry
-from macro.engine.template.arn import Mistake
+from macro.engine.template.arn import InvalidValueError
 from macro.engine.template.choices import ALWAYS, Fork, Leaf, forked, graft, leaves
 from macro.engine.template.document import NO_VALUE, Json, Path, get, intrinsic
 from macro.engine.template.problems import Problem
@@ -74,14 +74,14 @@ class _Reader(NamedTuple):
         for leaf, _ in leaves(image, ALWAYS):
             try:
                 if leaf.value in (None, NO_VALUE):
-                    raise Mistake(
+                    raise InvalidValueError(
                         "PI102",
                         "There is no image here.",
                         "Write Image: and the image's name; where there is no container either,"
                         " put Fn::If around the container.",
                     )
                 check_image(leaf.value, self.stack, self.user)
-            except Mistake as mistake:
+            except InvalidValueError as mistake:
                 self.problems.append(mistake.at(leaf.path))
                 self.unusable.add(leaf.path)
         return image
@@ -108,13 +108,13 @@ class _Reader(NamedTuple):
         try:
             found = find_registry(image.value, self.registries, self.user)
             if found is None:
-                raise Mistake(
+                raise InvalidValueError(
                     "PI103",
                     "No secret is named, and the registry table has no entry for this image.",
                     "Write Secret beside Image, or the registry in Metadata.PrivateImage"
                     ".Registries.",
                 )
-        except Mistake as mistake:
+        except InvalidValueError as mistake:
             self.problems.append(mistake.at(image.path))
             return _nothing(image.path, grant)
         secret = forked(found.secret.value, found.secret.path)
@@ -145,11 +145,11 @@ def _problems_of_form(form: Leaf) -> Iterator[Problem]:
             yield _unknown_key(key, (*form.path, key))
     if "Secret" in block and block["Secret"] in (None, NO_VALUE):
         message = "Secret has no value."
-        mend = "Name the secret, or write Image alone, without PrivateImage, for a public image."
-        yield Problem("PI103", (*form.path, "Secret"), message, mend)
+        fix = "Name the secret, or write Image alone, without PrivateImage, for a public image."
+        yield Problem("PI103", (*form.path, "Secret"), message, fix)
     if block.get("Grant", True) not in (True, False, "true", "false"):
-        message, mend = "Grant is neither true nor false.", "Write Grant: false, or leave it out."
-        yield Problem("PI106", (*form.path, "Grant"), message, mend)
+        message, fix = "Grant is neither true nor false.", "Write Grant: false, or leave it out."
+        yield Problem("PI106", (*form.path, "Grant"), message, fix)
 
 
 def _unknown_key(key: str, path: Path) -> Problem:
@@ -158,5 +158,5 @@ def _unknown_key(key: str, path: Path) -> Problem:
 
     folded = {name.lower(): name for name in KEYS}
     near = get_close_matches(key.lower(), folded, n=1, cutoff=0.5)
-    mend = f"Did you mean {folded[near[0]]}?" if near else f"It has {', '.join(KEYS)}."
-    return Problem("PI101", path, f"{NAME} has no key {key}.", mend, on_key=True)
+    fix = f"Did you mean {folded[near[0]]}?" if near else f"It has {', '.join(KEYS)}."
+    return Problem("PI101", path, f"{NAME} has no key {key}.", fix, on_key=True)

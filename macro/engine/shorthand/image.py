@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, TypeAlias
 
-from macro.engine.template.arn import Mistake
+from macro.engine.template.arn import InvalidValueError
 from macro.engine.template.choices import Leaf
 from macro.engine.template.document import Json, Path, get, intrinsic
 from macro.engine.template.intrinsics import Hole, Text, attribute, is_text, literal, parse
@@ -13,7 +13,7 @@ from macro.engine.template.problems import Problem
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Stack
 
-_MEND = "Write registry/repository:tag or registry/repository@digest."
+_FIX = "Write registry/repository:tag or registry/repository@digest."
 
 # https://github.com/distribution/reference: what Docker and ECS take for an image reference.
 _HOST = r"(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9.-]+(?=:)|\[[0-9a-fA-F:]+\])(:\d+)?"
@@ -34,24 +34,26 @@ _DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io",
 
 
 def check_image(value: Json, stack: Stack, user: Resource) -> None:
-    """Raises `Mistake` where an image as written (no `Fn::If`) is none, or one that ECR holds."""
+    """Raises `InvalidValueError` for an image (no `Fn::If`) that is malformed or in ECR."""
     if not is_text(value):
-        raise Mistake("PI202", "An image is text or an intrinsic function.", _MEND)
+        raise InvalidValueError("PI202", "An image is text or an intrinsic function.", _FIX)
     text = parse(value, user.loop_variables)
     known = stack.known(text).text
     spelled = "".join(part if isinstance(part, str) else "x" for part in known)
     if _ECR.match(spelled) or any(_is_repository(part, stack, user) for part in text):
-        raise Mistake(
+        raise InvalidValueError(
             "PI201",
             "The image is in Amazon ECR, which the role's own permissions open, not a secret.",
             "Write it as Image, without PrivateImage.",
         )
     if "://" in spelled:
-        raise Mistake("PI202", "An image reference has no scheme such as https://.", _MEND)
+        raise InvalidValueError("PI202", "An image reference has no scheme such as https://.", _FIX)
     if not known or re.search(r"\s", spelled):
-        raise Mistake("PI202", "The image reference is empty or has a space in it.", _MEND)
+        raise InvalidValueError("PI202", "The image reference is empty or has a space in it.", _FIX)
     if literal(known) is not None and not _REFERENCE.fullmatch(spelled):
-        raise Mistake("PI202", "This is no image reference; a repository is lower case.", _MEND)
+        raise InvalidValueError(
+            "PI202", "This is no image reference; a repository is lower case.", _FIX
+        )
 
 
 def _is_repository(part: str | Hole, stack: Stack, user: Resource) -> bool:
@@ -72,7 +74,7 @@ class Registry(NamedTuple):
 
 
 _TABLE = ("Metadata", "PrivateImage", "Registries")
-_TABLE_MEND = (
+_TABLE_FIX = (
     "Write Registries: with a line for each registry, such as quay.io: secret, or"
     " quay.io: {Secret: secret, KmsKey: key}."
 )
@@ -88,8 +90,8 @@ def read_registries(template: Json) -> tuple[Registries, list[Problem]]:
     registries: Registries = {}
     problems: list[Problem] = []
 
-    def wrong(path: Path, message: str, mend: str = _TABLE_MEND) -> None:
-        problems.append(Problem("PI107", path, message, mend, on_key=True))
+    def wrong(path: Path, message: str, fix: str = _TABLE_FIX) -> None:
+        problems.append(Problem("PI107", path, message, fix, on_key=True))
 
     if section is None:
         return registries, problems
@@ -136,7 +138,7 @@ def _prefix(name: str) -> str | None:
 def find_registry(image: Json, registries: Registries, user: Resource) -> Registry | None:
     """The entry with the longest prefix of the image's registry and path; None: there is none.
 
-    Raises `Mistake` where what is literal of the image does not tell which entry it is.
+    Raises `InvalidValueError` where what is literal of the image does not tell which entry it is.
     """
     text = parse(image, user.loop_variables)
     name, whole = _repository(text)
@@ -173,8 +175,8 @@ def _repository(text: Text) -> tuple[str, bool]:
     return f"{host}/{path}", whole
 
 
-def _unknown_registry(why: str) -> Mistake:
-    return Mistake(
+def _unknown_registry(why: str) -> InvalidValueError:
+    return InvalidValueError(
         "PI203",
         f"The secret of this image cannot be looked up: {why}.",
         "Write Secret beside Image, or the registry as literal text.",

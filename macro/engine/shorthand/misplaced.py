@@ -23,8 +23,8 @@ _FREE_TYPES = ("Custom::", "AWS::CloudFormation::CustomResource", "AWS::CloudFor
 def misplaced(stack: Stack, found: set[Path]) -> Iterator[Problem]:
     """The problems of all shorthand but that on the containers at the paths in `found`."""
     if NAME in stack.template:
-        mend = "Write it on a container; the registry table is Metadata.PrivateImage."
-        yield _problem((NAME,), mend)
+        fix = "Write it on a container; the registry table is Metadata.PrivateImage."
+        yield _problem((NAME,), fix)
     if _count(stack.template["Resources"]) == len(found):
         return
     for resource in stack.resources:
@@ -84,5 +84,5 @@ def _nearest(kind: str) -> str:
     return f"{' or '.join(places)} of an {first}"
 
 
-def _problem(path: Path, mend: str) -> Problem:
-    return Problem("PI105", path, "PrivateImage has no effect here.", mend, on_key=True)
+def _problem(path: Path, fix: str) -> Problem:
+    return Problem("PI105", path, "PrivateImage has no effect here.", fix, on_key=True)

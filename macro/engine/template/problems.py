@@ -8,7 +8,7 @@ from macro.engine.template.document import Path
 
 
 class Problem(NamedTuple):
-    """What is wrong at a place in a template, and the mend.
+    """What is wrong at a place in a template, and the fix.
 
     `code` is stable and stands in docs/problems.md. `on_key` says that the key at `path` is what is
     wrong rather than its value.
@@ -17,8 +17,8 @@ class Problem(NamedTuple):
     code: str
     path: Path
     message: str
-    mend: str
+    fix: str
     on_key: bool = False
 
     def __str__(self) -> str:
-        return f"{self.message} {self.mend}"
+        return f"{self.message} {self.fix}"
