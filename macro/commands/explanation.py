@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from types import NoneType
 
-from macro.engine.expand import Expansion, Pulled
+from macro.engine.expand import Expansion, PrivateContainer
 from macro.engine.grants.permissions import Policy
 from macro.engine.grants.placement import Placed
-from macro.engine.grants.role import Inside, Outside
+from macro.engine.grants.roles import NamedRole, TemplateRole
 from macro.engine.shorthand.block import NAME
-from macro.engine.template.choices import When
+from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, get
 from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import Text, parse
@@ -31,7 +31,7 @@ def words(expansion: Expansion) -> Iterator[tuple[Path, str]]:
         yield placed.policy.paths[0], _policy(placed)
 
 
-def _container(pulled: Pulled) -> str:
+def _container(pulled: PrivateContainer) -> str:
     credentials = pulled.parameter
     opened = "without credentials" if credentials == NO_VALUE else f"with {_said(credentials)}"
     image = _said(pulled.image)
@@ -53,7 +53,7 @@ def _where(placed: Placed) -> str:
         return "in that role's own Policies, so that the role has it before anything can start"
     if placed.kind == "new role":
         return "in a role that is added, since none is named"
-    if not isinstance(role, Inside):
+    if not isinstance(role, TemplateRole):
         why = "the role is outside of this template"
     elif role.resource.loops != placed.policy.scope:
         why = "it needs the loop's variable, which the role does not have"
@@ -77,12 +77,12 @@ def _may(policy: Policy) -> Iterator[str]:
 
 def _role(placed: Placed) -> str:
     role = placed.policy.role
-    if isinstance(role, Outside):
+    if isinstance(role, NamedRole):
         return f"the role {_said(role.name)}"
-    return role.resource.logical_id if isinstance(role, Inside) else placed.logical_id
+    return role.resource.logical_id if isinstance(role, TemplateRole) else placed.logical_id
 
 
-def _when(when: When) -> str:
+def _when(when: Conditions) -> str:
     if not when:
         return ""
     held = " and ".join(name if value else f"not {name}" for name, value in sorted(when))
@@ -159,14 +159,16 @@ def data(expansion: Expansion) -> dict[str, Json]:
 
 def _grantee(placed: Placed) -> Json:
     role = placed.policy.role
-    if isinstance(role, Outside):
+    if isinstance(role, NamedRole):
         return {"name": role.name}
     return {
-        "logicalId": role.resource.logical_id if isinstance(role, Inside) else placed.logical_id
+        "logicalId": role.resource.logical_id
+        if isinstance(role, TemplateRole)
+        else placed.logical_id
     }
 
 
-def _conditions(when: When) -> dict[str, Json]:
+def _conditions(when: Conditions) -> dict[str, Json]:
     return dict(sorted(when or ()))
 
 

@@ -11,7 +11,8 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path as File
 
-from macro.engine.template.choices import ALWAYS, walk
+from macro.engine.template.choices import walk
+from macro.engine.template.conditions import ALWAYS
 from macro.engine.template.document import Json, Path, get
 from macro.engine.template.edits import Edit
 from macro.engine.template.resources import resources

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from macro.engine.grants.permissions import (
-    Created,
-    Grant,
-    Permission,
-    key_permission,
-    secret_permissions,
-)
-from macro.engine.grants.placement import Placed, Vacancy, attach
-from macro.engine.grants.role import Inside, Outside, read_role
-from macro.engine.grants.secret import REGION, Secret, read_keys, read_secret
-from macro.engine.shorthand.block import NAME, Pull, read_shorthand
-from macro.engine.shorthand.container_edits import container_edits, written
+from macro.engine.grants.needs import ContainerNeeds, Vacancy, read_grants, read_needs
+from macro.engine.grants.permissions import Grant
+from macro.engine.grants.placement import Placed, place, turns_differ
+from macro.engine.grants.turns import across_turns
+from macro.engine.shorthand.block import NAME, Shorthand, read_shorthand
+from macro.engine.shorthand.container_edits import container_edits
 from macro.engine.shorthand.containers import Container, find_containers
-from macro.engine.shorthand.image import read_registries
+from macro.engine.shorthand.image import Registries, read_registries
 from macro.engine.shorthand.macro_calls import (
     SNIPPET,
+    Call,
     check_calls,
     check_snippet,
     find_calls,
@@ -30,26 +25,25 @@ from macro.engine.shorthand.macro_calls import (
     take_out,
 )
 from macro.engine.shorthand.misplaced import misplaced
-from macro.engine.shorthand.places import Credentials, Place
-from macro.engine.template.arn import InvalidValueError
-from macro.engine.template.choices import ALWAYS, Fork, When, both, branches, graft, leaves
-from macro.engine.template.document import NO_VALUE, Json, Path, get
+from macro.engine.template.choices import Fork, graft, leaves, written
+from macro.engine.template.conditions import Conditions
+from macro.engine.template.document import NO_VALUE, Json, Path
 from macro.engine.template.edits import Edit
-from macro.engine.template.intrinsics import canonical
+from macro.engine.template.loops import Turn, generalized
 from macro.engine.template.problems import Problem
 from macro.engine.template.resources import Resource
-from macro.engine.template.stack import Context, Stack
+from macro.engine.template.stack import Context, Site, Stack
 
 __all__ = ["Context", "Expansion", "expand"]
 
 
-class Pulled(NamedTuple):
-    """A container that pulls with the shorthand: its image and the parameter of its credentials as
-    they are written, `AWS::NoValue` where the image is public. It is there where `when` holds."""
+class PrivateContainer(NamedTuple):
+    """A container with the shorthand: its image and the parameter of its credentials as they are
+    written, `AWS::NoValue` where the image is public. It exists where `when` holds."""
 
     resource: Resource
     path: Path
-    when: When
+    when: Conditions
     image: Json
     parameter: Json
 
@@ -64,9 +58,21 @@ class Expansion(NamedTuple):
     edits: tuple[Edit, ...] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
-    containers: tuple[Pulled, ...] = ()
+    containers: tuple[PrivateContainer, ...] = ()
     grants: tuple[Grant, ...] = ()
     policies: tuple[Placed, ...] = ()
+
+
+class Task(NamedTuple):
+    """What the containers that share an execution role come to."""
+
+    edits: tuple[Edit, ...] = ()
+    containers: tuple[PrivateContainer, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    vacancies: tuple[Vacancy, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    needs_transform: bool = False
 
 
 def expand(template: Json, context: Context | None = None) -> Expansion:
@@ -79,265 +85,180 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
         message = "This is no template: it has no Resources."
         fix = "Write a mapping with Resources, as CloudFormation expects."
         return Expansion(problems=(Problem("PI004", (), message, fix),))
-    run = _Run(Stack(template, context or Context()))
-    run.read()
-    attached = attach(run.grants, run.vacancies, run.stack)
-    problems = tuple(dict.fromkeys([*run.problems, *attached.problems]))
-    uncalled = note_on_calls(template) if run.found - run.called else ()
-    warnings = tuple(dict.fromkeys([*run.warnings, *uncalled]))
+    stack = Stack(template, context or Context())
+    registries, wrong_registries = read_registries(template)
+    shared = [task for resource in stack.resources for task in _containers_by_role(resource)]
+    tasks = [_read_task(containers, registries, stack) for containers in shared]
+    grants = tuple(grant for task in tasks for grant in task.grants)
+    placement = place(grants, (vacancy for task in tasks for vacancy in task.vacancies), stack)
+    containers = tuple(container for task in tasks for container in task.containers)
+    problems = (
+        *wrong_registries,
+        *(problem for task in tasks for problem in task.problems),
+        *check_calls(template),
+        *misplaced(stack, {one.path for task in shared for one in task if _has_shorthand(one)}),
+        *placement.problems,
+    )
+    uncalled = note_on_calls(template) if any(task.needs_transform for task in tasks) else ()
+    warnings = tuple(
+        dict.fromkeys([*(warning for task in tasks for warning in task.warnings), *uncalled])
+    )
     if problems:
-        return Expansion(problems=problems, warnings=warnings)
+        return Expansion(problems=tuple(dict.fromkeys(problems)), warnings=warnings)
+    edits = (edit for task in tasks for edit in task.edits)
     return Expansion(
-        (*run.edits, *attached.edits, *leave(template)),
+        (*edits, *placement.edits, *leave(template)),
         warnings=warnings,
-        containers=tuple(run.containers),
-        grants=tuple(run.grants),
-        policies=tuple(attached.policies),
+        containers=containers,
+        grants=grants,
+        policies=placement.policies,
     )
 
 
-class _Need(NamedTuple):
-    """What a container needs its role to be allowed, in the worlds where `when` holds.
-
-    `permission` None: nothing, but a role there must be.
-    """
-
-    path: Path
-    when: When
-    permission: Permission | None
+def _containers_by_role(resource: Resource) -> Iterator[list[Container]]:
+    """The containers of a resource, those together that share an execution role."""
+    for _, sharing in groupby(find_containers(resource), lambda found: found.owner_path):
+        yield list(sharing)
 
 
-class _Run:
-    """One expansion under way: what has been found so far."""
-
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
-        self.registries, self.problems = read_registries(stack.template)
-        self.secrets: dict[tuple[str, Credentials], Secret] = {}
-        self.warnings: list[Problem] = []
-        self.edits: list[Edit] = []
-        self.containers: list[Pulled] = []
-        self.grants: list[Grant] = []
-        self.vacancies: list[Vacancy] = []
-        self.found: set[Path] = set()  # the containers with shorthand
-        self.called: set[Path] = set()  # those that call the macro on their own
-
-    def read(self) -> None:
-        """Reads every place of the table, then looks for shorthand that stands elsewhere."""
-        for resource in self.stack.resources:
-            found = find_containers(resource)
-            for _, sharing in groupby(found, lambda container: container.owner_path):
-                self._read_owner(list(sharing))
-        self.problems += check_calls(self.stack.template)
-        self.problems += misplaced(self.stack, self.found)
-
-    def _read_owner(self, containers: list[Container]) -> None:
-        """Reads the containers that share one execution role, then the role."""
-        needs: list[_Need] = []
-        for container in containers:
-            body, path = container.body, container.path
-            if NAME in body or find_calls(body.get(SNIPPET), path):
-                needs += self._read_container(
-                    body, path, container.when, container.place, container.resource
-                )
-            else:
-                self.problems += _misspelt(body, path)
-        if needs:
-            one = containers[0]
-            self._read_role(one.owner, one.owner_path, one.around, one.place, one.resource, needs)
-
-    def _read_container(
-        self, container: dict[str, Json], path: Path, when: When, place: Place, resource: Resource
-    ) -> list[_Need]:
-        """Turns the shorthand of one container into edits; what its role needs is returned."""
-        self.found.add(path)
-        self.problems += _beside(container, path, place)
-        calls = find_calls(container.get(SNIPPET), (*path, SNIPPET))
-        value, at = container.get(NAME), (*path, NAME)
-        if NAME not in container:
-            value, at = calls[0].parameters, (*calls[0].path, "Parameters")
-        table = {} if calls else self.registries  # a call here sees no more than the container
-        short = read_shorthand(value, at, table, self.stack, resource, self.problems)
-        needs: list[_Need] = []
-        parameters = self._parameters(short.pull, when, place, resource, at, needs)
-        self.edits += container_edits(short, parameters, container, path, place, at)
+def _read_task(containers: list[Container], registries: Registries, stack: Stack) -> Task:
+    """What the containers that share one execution role come to."""
+    private = [container for container in containers if _has_shorthand(container)]
+    misspelt = [
+        problem
+        for container in containers
+        if container not in private
+        for problem in _misspelt(container.body, container.path)
+    ]
+    if not private:
+        return Task(problems=tuple(misspelt))
+    resource = private[0].resource
+    sites = stack.sites(resource)
+    turns = [site.turn for site in sites]
+    in_turns = [_read_turn(private, registries, site, stack) for site in sites]
+    problems = [problem for turn in in_turns for problem in turn.problems]
+    warnings = [warning for turn in in_turns for warning in turn.warnings]
+    if not resource.has_plain_condition:
+        problems.append(_odd_condition(resource))
+    edits: list[Edit] = []
+    found: list[PrivateContainer] = []
+    for index, container in enumerate(private):
+        short = in_turns[0].shorthands[index]
+        parameters = _general([turn.parameters[index] for turn in in_turns], turns)
+        if parameters is None:
+            problems.append(turns_differ(_block(container)[1]))
+            continue
+        edits += _container_edits(container, short, parameters)
         image = written(graft(short.image, lambda leaf: leaf.value))
-        self.containers.append(Pulled(resource, path, when, image, written(parameters)))
-        if not calls:
-            return needs
-        self.called.add(path)
-        pulls = [pull for pull, _ in leaves(short.pull, when)]
-        granted = any(pull.grant and pull.secret.value != NO_VALUE for pull in pulls)
-        self.problems += check_snippet(calls[0], granted, NAME in container)
-        self.edits += take_out(container[SNIPPET], (*path, SNIPPET))
-        return []
-
-    def _parameters(
-        self,
-        pull: Fork[Pull] | Pull,
-        when: When,
-        place: Place,
-        resource: Resource,
-        path: Path,
-        needs: list[_Need],
-    ) -> Fork[Json] | Json:
-        """The credentials parameter in every world; `AWS::NoValue` where the image is public."""
-        if isinstance(pull, Fork):
-            then, otherwise = (
-                self._parameters(
-                    side, both(when, pull.condition, value), place, resource, path, needs
-                )
-                for side, value in ((pull.then, True), (pull.otherwise, False))
-            )
-            return Fork(pull.condition, then, otherwise)
-        if pull.secret.value == NO_VALUE:
-            return NO_VALUE
-        try:
-            secret = self._secret(pull.secret.value, place.credentials, resource)
-        except InvalidValueError as mistake:
-            self.problems.append(mistake.at(pull.secret.path))
-            secret = Secret(NO_VALUE, (NO_VALUE,), REGION)  # so that key and role are read too
-        if not pull.grant:
-            needs.append(_Need(path, when, None))
-            return secret.parameter
-        self._note_defaults(secret.defaults, pull.secret.path)
-        needs += [_Need(path, when, permission) for permission in secret_permissions(secret)]
-        key, key_path, reader = pull.key.value, pull.key.path, resource
-        if key is None and secret.declaration:
-            reader = secret.declaration
-            key = get(reader.body, "Properties", "KmsKeyId")
-            key_path = (*reader.path, "Properties", "KmsKeyId")
-        for at, holds, found in read_keys(key, key_path, when, secret, self.stack, reader):
-            if isinstance(found, InvalidValueError):
-                self.problems.append(found.at(at))
-                continue
-            self._note_defaults(found.defaults, at)
-            needs.append(_Need(path, holds, key_permission(found, secret)))
-        return secret.parameter
-
-    def _secret(self, value: Json, credentials: Credentials, resource: Resource) -> Secret:
-        """As `read_secret`; a name or an ARN, which many containers share, is read once."""
-        if not isinstance(value, str) or resource.loops:
-            return read_secret(value, credentials, self.stack, resource)
-        if (value, credentials) not in self.secrets:
-            secret = read_secret(value, credentials, self.stack, resource)
-            self.secrets[value, credentials] = secret
-        return self.secrets[value, credentials]
-
-    def _read_role(
-        self,
-        owner: dict[str, Json],
-        path: Path,
-        when: When,
-        place: Place,
-        resource: Resource,
-        needs: list[_Need],
-    ) -> None:
-        """Finds the role in every world where a container needs one."""
-        key = place.execution_role
-        for at, role, holds in branches(owner.get(key), (*path, key), when):
-            wanted = [
-                (need, together)
-                for need in needs
-                if (together := _together(need.when, holds)) is not None
-                and self.stack.possible(together)
-            ]
-            if not wanted or holds is None:
-                continue
-            if role in (None, NO_VALUE):
-                absent = key not in owner
-                self._read_vacancy(Vacancy(resource, place, at, holds, absent), wanted)
-                continue
-            granted = [(need, together) for need, together in wanted if need.permission]
-            try:
-                found = read_role(role, self.stack, resource)
-                for need, together in granted:
-                    self._grant(found, need, together, resource, at)
-            except InvalidValueError as mistake:
-                if granted:
-                    self.problems.append(mistake.at(at))
-                continue
-            if granted and not isinstance(found, Inside):
-                self._note_defaults(found.defaults, at)
-            if granted and place.task_role in owner:
-                self._note_on_task_role(owner, path, place, role)
-
-    def _grant(
-        self,
-        role: Inside | Outside,
-        need: _Need,
-        when: frozenset[tuple[str, bool]],
-        resource: Resource,
-        path: Path,
-    ) -> None:
-        assert need.permission
-        if isinstance(role, Inside):
-            there = _together(when, role.resource.when)
-            if there is None:
-                # Where no stack has these conditions at once this is harmless, and where one has,
-                # CloudFormation refuses the reference before it creates anything.
-                message = f"The role {role.resource.logical_id} is not there when the container is."
-                fix = "Name another role for this case with Fn::If."
-                self.warnings.append(Problem("PI904", path, message, fix))
-                return
-            when = there
-        self.grants.append(Grant(role, when, need.permission, resource, need.path))
-
-    def _read_vacancy(
-        self, vacancy: Vacancy, wanted: list[tuple[_Need, frozenset[tuple[str, bool]]]]
-    ) -> None:
-        """Lets a role be made where there is none, if one can be."""
-        place, path = vacancy.place, wanted[0][0].path
-        granted = [(need, when) for need, when in wanted if need.permission]
-        if place.managed_policy is None or not granted:
-            key = place.execution_role
-            message = f"There is no {key} that could pull the image."
-            fix = f"Name a role in {key}"
-            fix += "." if granted else ", or leave out Grant: false to have one made."
-            self.problems.append(Problem("PI403", path, message, fix))
-            return
-        self.vacancies.append(vacancy)
-        for need, when in granted:
-            assert need.permission
-            role = Created(vacancy.owner)
-            self.grants.append(Grant(role, when, need.permission, vacancy.owner, need.path))
-
-    def _note_defaults(self, parameters: tuple[str, ...], path: Path) -> None:
-        for name in parameters:
-            message = f"This is expanded for the form that the default of parameter {name} has."
-            fix = f"Where another form is deployed, give its value with -p {name}=..."
-            self.warnings.append(Problem("PI903", path, message, fix))
-
-    def _note_on_task_role(
-        self, owner: dict[str, Json], path: Path, place: Place, role: Json
-    ) -> None:
-        assert place.task_role
-        for at, task_role, _ in branches(owner[place.task_role], (*path, place.task_role), ALWAYS):
-            if canonical(task_role) == canonical(role):
-                message = "The execution role is the task role too: the application's code can read"
-                message += " the registry's credentials."
-                fix = f"Give {place.task_role} a role of its own."
-                self.warnings.append(Problem("PI901", at, message, fix))
+        found.append(
+            PrivateContainer(resource, container.path, container.when, image, written(parameters))
+        )
+    grants = across_turns([turn.grants for turn in in_turns], turns)
+    if grants is None:
+        problems.append(turns_differ(_block(private[0])[1]))
+    return Task(
+        tuple(edits),
+        tuple(found),
+        tuple(grants or ()),
+        tuple({one.path: one for turn in in_turns for one in turn.vacancies}.values()),
+        (*misspelt, *dict.fromkeys(problems)),
+        tuple(dict.fromkeys(warnings)),
+        any(not _calls(container) for container in private),
+    )
 
 
-def _together(one: When, other: When) -> frozenset[tuple[str, bool]] | None:
-    """Both conjunctions at once; None where they contradict each other."""
-    if one is None or other is None:
-        return None
-    together = one | other
-    return together if len({name for name, _ in together}) == len(together) else None
+class TaskInTurn(NamedTuple):
+    """What the containers that share a role come to in one turn of the loops around them."""
+
+    shorthands: tuple[Shorthand, ...]
+    parameters: tuple[Fork[Json] | Json, ...]
+    grants: tuple[Grant, ...]
+    vacancies: tuple[Vacancy, ...]
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
 
 
-def _beside(container: dict[str, Json], path: Path, place: Place) -> Iterator[Problem]:
+def _read_turn(
+    containers: list[Container], registries: Registries, site: Site, stack: Stack
+) -> TaskInTurn:
+    problems: list[Problem] = []
+    shorthands: list[Shorthand] = []
+    needs: list[ContainerNeeds] = []
+    for container in containers:
+        value, path = _block(container)
+        calls = _calls(container)
+        table = {} if calls else registries  # a call here sees no more than the container
+        short = read_shorthand(value, path, table, stack, site, problems)
+        shorthands.append(short)
+        problems += _beside(container)
+        needed = read_needs(short.pull, path, container, site, stack)
+        if calls:
+            pulls = [pull for pull, _ in leaves(short.pull, container.when)]
+            granted = any(pull.grant and pull.secret.value != NO_VALUE for pull in pulls)
+            problems += check_snippet(calls[0], granted, NAME in container.body)
+            needed = needed._replace(needs=())
+        needs.append(needed)
+    role = read_grants(
+        containers[0], tuple(need for one in needs for need in one.needs), site, stack
+    )
+    return TaskInTurn(
+        tuple(shorthands),
+        tuple(one.parameters for one in needs),
+        role.grants,
+        role.vacancies,
+        (*problems, *(problem for one in needs for problem in one.problems), *role.problems),
+        (*(warning for one in needs for warning in one.warnings), *role.warnings),
+    )
+
+
+def _general(
+    parameters: Sequence[Fork[Json] | Json], turns: Sequence[Turn]
+) -> Fork[Json] | Json | None:
+    """The credentials of a loop's container, which one text says for all turns; None: none can."""
+    first = parameters[0]
+    if all(one == first for one in parameters[1:]):
+        return first
+    return generalized([written(one) for one in parameters], turns)
+
+
+def _has_shorthand(container: Container) -> bool:
+    return NAME in container.body or bool(_calls(container))
+
+
+def _calls(container: Container) -> list[Call]:
+    """The calls of the macro on the container alone."""
+    return find_calls(container.body.get(SNIPPET), (*container.path, SNIPPET))
+
+
+def _block(container: Container) -> tuple[Json, Path]:
+    """The shorthand of a container, and where it is."""
+    if NAME in container.body:
+        return container.body[NAME], (*container.path, NAME)
+    call = _calls(container)[0]
+    return call.parameters, (*call.path, "Parameters")
+
+
+def _container_edits(
+    container: Container, short: Shorthand, parameters: Fork[Json] | Json
+) -> Iterator[Edit]:
+    _, path = _block(container)
+    yield from container_edits(
+        short, parameters, container.body, container.path, container.place, path
+    )
+    if _calls(container):
+        yield from take_out(container.body[SNIPPET], (*container.path, SNIPPET))
+
+
+def _beside(container: Container) -> Iterator[Problem]:
     """The problems of keys that the shorthand would write over."""
-    shape = place.credentials
-    taken = [key for key in ("Image", shape.key) if key in container]
-    taken += [key for key, value in shape.siblings if container.get(key, value) != value]
+    shape, body = container.place.credentials, container.body
+    taken = [key for key in ("Image", shape.key) if key in body]
+    taken += [key for key, value in shape.siblings if body.get(key, value) != value]
     for key in taken:
         yield Problem(
             "PI104",
-            (*path, key),
-            f"{key} stands beside PrivateImage, which writes it.",
+            (*container.path, key),
+            f"{key} is beside PrivateImage, which writes it.",
             f"Leave out {key}, or write both by hand without PrivateImage.",
             on_key=True,
         )
@@ -348,3 +269,12 @@ def _misspelt(container: dict[str, Json], path: Path) -> Iterator[Problem]:
         if key.lower().rstrip("s") == NAME.lower():
             message = f"A container has no key {key}."
             yield Problem("PI101", (*path, key), message, f"Did you mean {NAME}?", on_key=True)
+
+
+def _odd_condition(resource: Resource) -> Problem:
+    return Problem(
+        "PI409",
+        (*resource.path, "Condition"),
+        f"The condition of {resource.logical_id} is neither a name nor Fn::Sub of one.",
+        "Write the condition's name, in a loop with Fn::Sub.",
+    )

@@ -79,6 +79,14 @@ CODES = {
             " alias is one of this account"
         ),
     ),
+    "PI314": (
+        "values of different forms",
+        "a mapping or allowed values mix names and ARNs: no policy is right for both",
+    ),
+    "PI315": (
+        "too many cases of `Fn::If`",
+        "many `Fn::If` within one text, each of which doubles the cases",
+    ),
     "PI401": (
         "a role of another account",
         "this stack cannot attach a policy there: its owner must, and `Grant: false` says so",
@@ -102,12 +110,32 @@ CODES = {
         "a loop's resource that cannot be referred to",
         "a logical id with `&{}`: CloudFormation replaces it in keys only",
     ),
+    "PI406": (
+        "a reference that a loop decides, where it is not known what the loop runs over",
+        "the loop's collection is a parameter without a value: give it with `-p`",
+    ),
+    "PI407": (
+        "a role's name in a dynamic reference",
+        "`{{resolve:...}}` is resolved too late to cut the name out of an ARN",
+    ),
+    "PI408": (
+        "turns of a loop that need different things",
+        "one turn's secret is a name and another's an ARN",
+    ),
+    "PI409": (
+        "a condition that is not a name",
+        "`Condition` of a resource in a loop is written with `Fn::FindInMap`",
+    ),
     "PI501": ("more than 500 resources", "what is added makes the stack too large"),
     "PI502": (
         "a logical id over 255 characters",
         "the resource's own id leaves no room for what is added",
     ),
     "PI503": ("inline policies over 10,240 characters", "too many secrets for one role"),
+    "PI505": (
+        "a policy's name over 128 characters",
+        "a loop runs over long values",
+    ),
     "PI901": (
         "the execution role is the task role too",
         "the application's code can read the login to the registry",
@@ -129,6 +157,25 @@ CODES = {
             "their conditions exclude each other; CloudFormation refuses the stack"
             " where both are wanted"
         ),
+    ),
+    "PI905": (
+        "a value that some deployments have is wrong",
+        "one row of a mapping, or one allowed value, is of another kind",
+    ),
+    "PI906": (
+        "a value of which nothing is known",
+        (
+            "an import, another stack's output or a parameter without a value: what is taken for"
+            " granted is named"
+        ),
+    ),
+    "PI907": (
+        "a secret's name that ECS may refuse",
+        "it ends in a hyphen and six characters, as ARNs do, and has a slash or a dot in it",
+    ),
+    "PI908": (
+        "a case that is wrong, but not reached",
+        "this deployment's parameters exclude the condition",
     ),
 }
 

@@ -11,12 +11,11 @@ from cfnlint.decode.node import dict_node, list_node, str_node
 
 from macro.engine.expand import Expansion
 from macro.engine.grants.permissions import Policy
-from macro.engine.grants.role import Inside
+from macro.engine.grants.roles import TemplateRole
 from macro.engine.shorthand.block import NAME
 from macro.engine.shorthand.macro_calls import SNIPPET
-from macro.engine.template.document import Json, Path
+from macro.engine.template.document import Json, Path, canonical
 from macro.engine.template.edits import Edit
-from macro.engine.template.intrinsics import canonical
 
 Span: TypeAlias = tuple[int, int, int, int]
 """Line and column where something begins, and where it ends; all from 0, as cfn-lint counts."""
@@ -141,7 +140,7 @@ class _Causes:
             policy = placed.policy
             for served, block in zip(policy.served, policy.paths, strict=True):
                 self.blocks.setdefault(served.path, block)
-            if isinstance(policy.role, Inside) and placed.kind == "role":
+            if isinstance(policy.role, TemplateRole) and placed.kind == "role":
                 self.of_roles.setdefault(policy.role.resource.path, []).append(policy)
             else:
                 self.added[placed.logical_id] = policy

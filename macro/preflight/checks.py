@@ -9,9 +9,9 @@ from typing import Generic, TypeVar
 
 from macro.engine.grants.permissions import Permission
 from macro.engine.shorthand.image import check_image as check_spelling
-from macro.engine.template.arn import InvalidValueError
+from macro.engine.template.problems import InvalidValueError
 from macro.engine.template.resources import Resource
-from macro.engine.template.stack import Context, Stack
+from macro.engine.template.stack import Context, Site, Stack
 from macro.preflight.aws_calls import Account
 from macro.preflight.evaluation import UnknownValueError
 from macro.preflight.http import RegistryError, UnreachableError, Wire
@@ -164,7 +164,7 @@ def _identity(grant: tuple[Permission, ...] | None) -> tuple[object, ...]:
 
 
 _NOTHING = Stack({}, Context())
-_NOBODY = Resource((), "", "", {}, ())
+_NOBODY = Site(Resource((), "", "", {}, ()))
 
 
 def check_image(

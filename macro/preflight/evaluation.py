@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from macro.engine.template.document import Json, get, intrinsic
-from macro.engine.template.intrinsics import Hole, attribute, parse
-from macro.engine.template.resources import Loop, resources
+from macro.engine.template.intrinsics import Unknown, attribute, parse
+from macro.engine.template.loops import Loop
+from macro.engine.template.resources import resources
 from macro.engine.template.stack import Context
 
 Turn = Mapping[str, str]
@@ -64,7 +65,7 @@ class Values:
             return str(value).lower()
         parts = parse(value, turn.keys())
         return "".join(
-            self._hole(part.value, turn) if isinstance(part, Hole) else part for part in parts
+            self._hole(part.value, turn) if isinstance(part, Unknown) else part for part in parts
         )
 
     def chosen(self, node: Json, turn: Turn) -> Json:

@@ -10,7 +10,8 @@ from typing import TypeVar
 from macro.engine.expand import Expansion
 from macro.engine.grants.permissions import Grant, Permission
 from macro.engine.shorthand.containers import Container, find_containers
-from macro.engine.template.choices import When, branches
+from macro.engine.template.choices import branches
+from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, get
 from macro.engine.template.intrinsics import attribute
 from macro.engine.template.stack import Context, Stack
@@ -60,19 +61,17 @@ def read_pulls(
         by_place.setdefault(next(path for path in above if path in short), []).append(grant)
     stack = Stack(expanded, context)
 
-    def reached(turn: Turn, *whens: When) -> frozenset[tuple[str, bool]] | None:
+    def reached(turn: Turn, *whens: Conditions) -> Conditions | None:
         """The conditions together, if some deployment has them at once."""
         together: set[tuple[str, bool]] = set()
         for when in whens:
-            if when is None:
-                return None
             together |= when
         if len({name for name, _ in together}) < len(together):
             return None
         known = ((values.holds(name, turn), value) for name, value in together)
         if any(holds not in (None, value) for holds, value in known):
             return None
-        return frozenset(together) if stack.possible(frozenset(together)) else None
+        return Conditions(together) if stack.solver.possible(Conditions(together)) else None
 
     for resource in stack.resources:
         for container in find_containers(resource):
@@ -91,9 +90,9 @@ class _Reader:
     container: Container
     grants: list[Grant] | None
     values: Values
-    reached: Callable[..., frozenset[tuple[str, bool]] | None]
+    reached: Callable[..., Conditions | None]
 
-    def read(self, when: frozenset[tuple[str, bool]]) -> Iterator[Pull]:
+    def read(self, when: Conditions) -> Iterator[Pull]:
         try:
             turns = list(self.values.turns(self.container.resource.loops))
         except UnknownValueError as unknown:
@@ -113,7 +112,7 @@ class _Reader:
                 pull = self._pull(image, secret, role, turn)
                 yield replace(pull, grant=self._granted(together, turn))
 
-    def _secrets(self, when: When) -> Iterator[tuple[Json, When]]:
+    def _secrets(self, when: Conditions) -> Iterator[tuple[Json, Conditions]]:
         """What the credentials name; nothing where there are none."""
         shape = self.container.place.credentials
         for _, credentials, holds in branches(self.container.body.get(shape.key), (), when):
@@ -176,7 +175,7 @@ class _Reader:
         return Role(text.rpartition("/")[2], account)
 
     def _granted(
-        self, when: frozenset[tuple[str, bool]], turn: Turn
+        self, when: Conditions, turn: Turn
     ) -> tuple[Permission, ...] | None | UnknownValueError:
         """What the role gets for this container, with all values filled in."""
         if self.grants is None:

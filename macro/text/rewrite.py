@@ -11,9 +11,8 @@ from typing import cast
 from yaml import YAMLError
 from yaml.nodes import MappingNode, Node
 
-from macro.engine.template.document import Json
+from macro.engine.template.document import Json, canonical
 from macro.engine.template.edits import Edit, apply
-from macro.engine.template.intrinsics import canonical
 from macro.text.edited_tree import Branch, grow
 from macro.text.layout import Layout, Splice, in_order, spliced
 from macro.text.nodes import ALIAS, TooDeepError, compose_yaml, key_of, value_of

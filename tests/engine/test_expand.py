@@ -35,14 +35,13 @@ def test_a_condition_that_is_added_for_a_loop_runs_over_what_the_loop_runs_over(
         },
     }
     expanded = apply(template, expand(template).edits)
-    negated: Json = {"Fn::Not": [{"Condition": {"Fn::Sub": "Is${Name}"}}]}
     assert get(expanded, "Conditions") == {
-        "Fn::ForEach::PrivateImageName": ["Name", ["Web", "Api"], {"NotIs${Name}": negated}],
-        "Fn::ForEach::PrivateImageName2": ["Name", ["Web"], {"NotIs${Name}2": negated}],
+        "NotIsApi": {"Fn::Not": [{"Condition": "IsApi"}]},
+        "NotIsWeb": {"Fn::Not": [{"Condition": "IsWeb"}]},
     }
     resources = get(expanded, "Resources")
     assert isinstance(resources, dict)
-    for name, condition in (("Tasks", "NotIs${Name}2"), ("Jobs", "NotIs${Name}")):
+    for name, condition in (("Tasks", "NotIs${Name}"), ("Jobs", "NotIs${Name}")):
         body = resources[f"Fn::ForEach::{name}"]
         assert isinstance(body, list)
         policy = f"{'Task' if name == 'Tasks' else 'Job'}${{Name}}PrivateImagePolicy"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from macro.engine.template.intrinsics import write
-from macro.engine.template.resources import Loop
+from macro.engine.template.loops import Loop
 from macro.engine.template.stack import Context
 from macro.preflight.evaluation import Deployed, UnknownValueError, Values
 

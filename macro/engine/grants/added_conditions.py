@@ -2,67 +2,147 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from macro.engine.grants.names import Names, expression, label, shortened
-from macro.engine.grants.permissions import Holds
+from macro.engine.grants.names import Names, numbered, shortened, widths
 from macro.engine.grants.quotas import LOGICAL_ID_LENGTH
-from macro.engine.template.document import Json, get, intrinsic
+from macro.engine.template.conditions import Conditions
+from macro.engine.template.document import Json, Path, canonical, get, intrinsic, section, spelled
 from macro.engine.template.edits import Edit
-from macro.engine.template.intrinsics import canonical, mentions
-from macro.engine.template.resources import Loop
+from macro.engine.template.intrinsics import mentions
+from macro.engine.template.loops import Loop, fill, fill_text
 from macro.engine.template.stack import Stack
 
 
-class Conditions:
-    """Finds or makes the named condition for a conjunction of conditions."""
+class Wanted(NamedTuple):
+    """Conditions that something added exists under, and the loops within which it is."""
 
-    def __init__(self, stack: Stack, names: Names) -> None:
-        self._template = stack.template
-        self._names = names
-        section = get(stack.template, "Conditions")
-        self._section = section if isinstance(section, dict) else None
-        self._by_expression: dict[str, str] = {}
-        for name, expressed in sorted((self._section or {}).items()):
-            self._by_expression.setdefault(_normal(expressed) + "[]", name)
-        self._added: dict[str, Json] = {}
+    when: Conditions
+    scope: tuple[Loop, ...]
 
-    def name(self, when: Holds, scope: tuple[Loop, ...]) -> str | None:
-        """The name of the condition that holds just when `when` does; None where that is always."""
-        if not when:
-            return None
-        match list(when):
+    @property
+    def key(self) -> tuple[Conditions, tuple[Path, ...]]:
+        """The same for what one condition serves."""
+        return self.when, tuple(loop.path for loop in self.scope)
+
+
+class AddedConditions(NamedTuple):
+    """The name of the condition for each conjunction that is wanted, by its key (None: it always
+    holds), and the edits that add those which the template does not have."""
+
+    by_key: dict[tuple[Conditions, tuple[Path, ...]], str | None]
+    edits: tuple[Edit, ...]
+
+    def name(self, wanted: Wanted) -> str | None:
+        """The name of the condition for a conjunction; None where it always holds."""
+        return self.by_key[wanted.key]
+
+
+def add_conditions(wanted: Iterable[Wanted], stack: Stack, names: Names) -> AddedConditions:
+    """Finds or makes a named condition for each conjunction."""
+    own = section(stack.template, "Conditions")
+    by_expression: dict[str, str] = {}
+    for name, expressed in sorted(own.items()):
+        by_expression.setdefault(_normal(expressed) + "[]", name)
+    found: dict[tuple[Conditions, tuple[Path, ...]], str | None] = {}
+    added: dict[str, Json] = {}
+    for one in {one.key: one for one in wanted}.values():
+        match list(one.when):
+            case []:
+                found[one.key] = None
+                continue
             case [(name, True)]:
-                return name
-        expressed = expression(when)
-        said = mentions([name for name, _ in sorted(when)], [loop.variable for loop in scope])
-        loops = tuple(loop for loop in scope if loop.variable in said)
+                found[one.key] = name
+                continue
+        loops = _loops_of(one)
+        expressed = expression(one.when)
         key = _normal(expressed) + canonical([[loop.variable, loop.collection] for loop in loops])
-        found = self._by_expression.get(key)
-        if found is None:
-            found = self._names.take(shortened(label(when), LOGICAL_ID_LENGTH - 3), loops)
-            self._by_expression[key] = found
-            entry: tuple[str, Json] = (found, expressed)
-            for loop in reversed(loops):
-                turns = self._names.take(f"PrivateImage{loop.variable}")
-                entry = (f"Fn::ForEach::{turns}", [loop.variable, loop.collection, dict([entry])])
-            self._added[entry[0]] = entry[1]
-        return found
+        if key not in by_expression:
+            stem = shortened(one.when.label, LOGICAL_ID_LENGTH - 3, widths(loops, stack))
+            entry = _named(stem, expressed, loops, added, stack, names)
+            by_expression[key] = entry.name
+            added |= entry.declared
+        found[one.key] = by_expression[key]
+    return AddedConditions(found, tuple(_edits(stack.template, added)))
 
-    def edits(self) -> Iterator[Edit]:
-        """What adds the new conditions to the template."""
-        if not self._added:
-            return
-        if self._section is None:
-            sections = list(self._template) if isinstance(self._template, dict) else []
-            before = sections.index("Resources")
-            after = sections[before - 1] if before else None
-            section = dict(sorted(self._added.items()))
-            there = "Conditions" in sections
-            yield Edit("replace" if there else "add", ("Conditions",), section, after=after)
-            return
-        for name, expressed in sorted(self._added.items()):
+
+def _loops_of(wanted: Wanted) -> tuple[Loop, ...]:
+    """The loops whose variables the conditions' names hold."""
+    used = mentions(
+        [name for name, _ in sorted(wanted.when)], [loop.variable for loop in wanted.scope]
+    )
+    return tuple(loop for loop in wanted.scope if loop.variable in used)
+
+
+class _Entry(NamedTuple):
+    """The name of a condition, with the variables of its loops, and what declares it."""
+
+    name: str
+    declared: dict[str, Json]
+
+
+def _named(
+    stem: str,
+    expressed: Json,
+    loops: tuple[Loop, ...],
+    added: dict[str, Json],
+    stack: Stack,
+    names: Names,
+) -> _Entry:
+    """A condition with a name of its own: one for each turn of its loops; where the turns are not
+    known, itself in loops."""
+    turns = stack.turns(loops)
+    if turns is None:
+        name = names.take(stem, loops)
+        entry: tuple[str, Json] = (name, expressed)
+        for loop in reversed(loops):
+            loop_name = names.take(f"PrivateImage{loop.variable}")
+            entry = (f"Fn::ForEach::{loop_name}", [loop.variable, loop.collection, dict([entry])])
+        return _Entry(name, dict([entry]))
+    filled = [fill(expressed, turn) for turn in turns]
+
+    def fits(name: str) -> bool:
+        """Whether in every turn the name is free, or that of the same condition."""
+        return all(
+            added[made] == own if made in added else names.is_free(made)
+            for made, own in zip((fill_text(name, turn) for turn in turns), filled, strict=True)
+        )
+
+    name = numbered(stem, fits)
+    declared = dict(zip((fill_text(name, turn) for turn in turns), filled, strict=True))
+    names.reserve(declared)
+    return _Entry(name, declared)
+
+
+def _edits(template: dict[str, Json], added: dict[str, Json]) -> Iterable[Edit]:
+    if not added:
+        return
+    if isinstance(get(template, "Conditions"), dict):
+        for name, expressed in sorted(added.items()):
             yield Edit("add", ("Conditions", name), expressed)
+        return
+    sections = list(template)
+    before = sections.index("Resources")
+    after = sections[before - 1] if before else None
+    exists = "Conditions" in sections
+    value = dict(sorted(added.items()))
+    yield Edit("replace" if exists else "add", ("Conditions",), value, after=after)
+
+
+def expression(when: Conditions) -> Json:
+    """Conditions as the template's `Conditions` section writes them; `when` is not empty."""
+    terms: list[Json] = [
+        {"Condition": spelled(name)} if truth else {"Fn::Not": [{"Condition": spelled(name)}]}
+        for name, truth in sorted(when)
+    ]
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-conditions.html
+    while len(terms) > 1:
+        terms = [
+            {"Fn::And": terms[i : i + 10]} if len(terms[i : i + 10]) > 1 else terms[i]
+            for i in range(0, len(terms), 10)
+        ]
+    return terms[0]
 
 
 def _normal(expressed: Json) -> str:

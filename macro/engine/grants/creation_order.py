@@ -1,4 +1,4 @@
-"""The order in which CloudFormation creates resources: what is added must not close a circle."""
+"""The order in which CloudFormation creates resources: nothing added may make it circular."""
 
 from __future__ import annotations
 
@@ -22,19 +22,17 @@ class Order:
         self._reached: dict[Path, frozenset[Path]] = {}
         self._added: dict[Path, frozenset[Path]] = {}
 
-    def add(self, resource: Path, targets: Iterable[Resource]) -> bool:
-        """Lets the growing resource depend on the targets; False, and no change, where one of them
-        depends on the resource."""
-        needed = frozenset[Path]().union(*(self._reach(target) for target in targets))
-        if resource in self._reached_from(needed):
-            return False
-        self._added[resource] = self._added.get(resource, frozenset()) | needed
-        return True
+    def add(self, resource: Path, targets: Iterable[Resource]) -> None:
+        """Lets the growing resource depend on the targets."""
+        self._added[resource] = self._added.get(resource, frozenset()) | self._needed(targets)
 
     def allows(self, resources: Iterable[Path], targets: Iterable[Resource]) -> bool:
-        """Whether all of these growing resources could depend on all the targets."""
-        needed = frozenset[Path]().union(*(self._reach(target) for target in targets))
-        return self._reached_from(needed).isdisjoint(resources)
+        """Whether all of these growing resources could depend on all the targets: none of the
+        targets depends on one of them."""
+        return self._reached_from(self._needed(targets)).isdisjoint(resources)
+
+    def _needed(self, targets: Iterable[Resource]) -> frozenset[Path]:
+        return frozenset[Path]().union(*(self._reach(target) for target in targets))
 
     def _reached_from(self, needed: Iterable[Path]) -> set[Path]:
         """The growing resources that must come before, those needed and what was added to them."""

@@ -1,48 +1,49 @@
-"""Policies that stand apart -> edits by which the resources that they serve come after them."""
+"""Separate policies -> edits by which the resources that they serve are created after them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from macro.engine.grants.permissions import Holds
-from macro.engine.template.document import NO_VALUE, Json, choice
+from macro.engine.template.choices import choice
+from macro.engine.template.document import NO_VALUE, Json
 from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import ref
 from macro.engine.template.resources import Resource
 
-WAITS_KEY = "PrivateImagePolicies"
+METADATA_KEY = "PrivateImagePolicies"
 
 
-class Wait(NamedTuple):
-    """A policy that a resource must come after; `condition` names the policy's, if it has one."""
+class Dependency(NamedTuple):
+    """A policy that a resource must come after. `condition` is that of the policy (None: it exists
+    whenever the resource does)."""
 
+    served: Resource
     policy: str
-    when: Holds
     condition: str | None
 
 
-def wait_for(waits: Iterable[tuple[Resource, list[Wait]]]) -> Iterator[Edit]:
-    """Lets each resource come after the policies that stand apart for it."""
-    for served, policies in sorted(waits, key=lambda item: str(item[0].path)):
+def depend(dependencies: Iterable[Dependency]) -> Iterator[Edit]:
+    """Lets each resource come after the separate policies that serve it."""
+    by_served: dict[str, list[Dependency]] = {}
+    for dependency in dependencies:
+        by_served.setdefault(str(dependency.served.path), []).append(dependency)
+    for _, of_one in sorted(by_served.items()):
+        served = of_one[0].served
         own = served.body.get("DependsOn")
         takes_text = own is None or isinstance(own, (str, list))
-        direct = [
-            wait.policy
-            for wait in policies
-            if takes_text and wait.when <= served.when and "${" not in wait.policy
-        ]
-        yield from _depend(served, sorted(direct))
-        rest = sorted(
-            (wait.policy, None if wait.when <= served.when else wait.condition)
-            for wait in policies
-            if wait.policy not in direct
-        )
-        yield from _refer(served, rest)
+        direct = {
+            one.policy
+            for one in of_one
+            if takes_text and one.condition is None and "${" not in one.policy
+        }
+        yield from _depend_on(served, sorted(direct))
+        others = {(one.policy, one.condition or "") for one in of_one if one.policy not in direct}
+        yield from _refer(served, sorted(others))
 
 
-def _depend(served: Resource, policies: list[str]) -> Iterator[Edit]:
-    """`DependsOn`: right for policies that are there whenever the resource is, outside of loops."""
+def _depend_on(served: Resource, policies: list[str]) -> Iterator[Edit]:
+    """`DependsOn`: right for policies that exist whenever the resource does, outside of loops."""
     if not policies:
         return
     path = (*served.path, "DependsOn")
@@ -54,11 +55,11 @@ def _depend(served: Resource, policies: list[str]) -> Iterator[Edit]:
         yield Edit("replace", path, [own, *listed])
     else:
         value = listed[0] if len(listed) == 1 else listed
-        there = "DependsOn" in served.body
-        yield Edit("replace" if there else "add", path, value, after=_head(served))
+        exists = "DependsOn" in served.body
+        yield Edit("replace" if exists else "add", path, value, after=_head(served))
 
 
-def _refer(served: Resource, policies: list[tuple[str, str | None]]) -> Iterator[Edit]:
+def _refer(served: Resource, policies: list[tuple[str, str]]) -> Iterator[Edit]:
     """References in `Metadata`, which CloudFormation counts as dependencies, conditions and all."""
     if not policies:
         return
@@ -69,14 +70,14 @@ def _refer(served: Resource, policies: list[tuple[str, str | None]]) -> Iterator
     path = (*served.path, "Metadata")
     own = served.body.get("Metadata")
     if not isinstance(own, dict):
-        there = "Metadata" in served.body
-        value: Json = {WAITS_KEY: items}
-        yield Edit("replace" if there else "add", path, value, after=_head(served))
-    elif isinstance(own.get(WAITS_KEY), list):
-        yield from (Edit("add", (*path, WAITS_KEY, "-"), item) for item in items)
+        exists = "Metadata" in served.body
+        value: Json = {METADATA_KEY: items}
+        yield Edit("replace" if exists else "add", path, value, after=_head(served))
+    elif isinstance(own.get(METADATA_KEY), list):
+        yield from (Edit("add", (*path, METADATA_KEY, "-"), item) for item in items)
     else:
-        there = WAITS_KEY in own
-        yield Edit("replace" if there else "add", (*path, WAITS_KEY), items)
+        exists = METADATA_KEY in own
+        yield Edit("replace" if exists else "add", (*path, METADATA_KEY), items)
 
 
 def _head(served: Resource) -> str:

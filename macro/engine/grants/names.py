@@ -1,84 +1,89 @@
-"""Names for what is added: logical ids, conditions and policies that meet none that is there."""
+"""Names for what is added: logical ids and names of policies that no other has, in any turn."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Mapping
+from itertools import count
 
-from macro.engine.grants.permissions import Holds
-from macro.engine.grants.quotas import RESOURCES
-from macro.engine.template.document import Json, get, spelled
-from macro.engine.template.resources import Loop
+from macro.engine.template.document import Json, section
+from macro.engine.template.loops import Loop, fill_text
 from macro.engine.template.stack import Stack
 
-_VARIABLE = re.compile(r"[$&]\{(\w+)\}")
+
+def numbered(name: str, is_free: Callable[[str], bool]) -> str:
+    """The name, with the first number behind it that makes it free, if it needs one."""
+    candidates = (f"{name}{number if number > 1 else ''}" for number in count(1))
+    return next(candidate for candidate in candidates if is_free(candidate))
 
 
 class Names:
     """The logical ids that a template has, and those given out beside them."""
 
     def __init__(self, stack: Stack) -> None:
-        self._taken: set[str] = set()
-        for section in ("Parameters", "Conditions", "Mappings", "Resources"):
-            found = get(stack.template, section)
-            self._taken |= found.keys() if isinstance(found, dict) else set()
-        for resource in stack.resources:
-            self._taken |= _unrolled(resource.logical_id, resource.loops)
+        self._stack = stack
+        self._taken: set[str] = set(stack.logical_ids)
+        for name in ("Parameters", "Conditions", "Mappings", "Resources"):
+            self._taken |= section(stack.template, name).keys()
+        self._taken |= stack.condition_names
 
     def take(self, name: str, scope: tuple[Loop, ...] = ()) -> str:
         """The name, with a number behind it where another has it, be it in one turn of a loop."""
-        free, number = name, 1
-        while not self._taken.isdisjoint(ids := _unrolled(free, scope)):
-            number += 1
-            free = f"{name}{number}"
-        self._taken |= ids
+        free = numbered(name, lambda one: self._taken.isdisjoint(self._in_turns(one, scope)))
+        self._taken |= self._in_turns(free, scope)
         return free
 
+    def is_free(self, name: str) -> bool:
+        """Whether nothing has this name."""
+        return name not in self._taken
 
-def _unrolled(logical_id: str, loops: tuple[Loop, ...]) -> set[str]:
-    """What a logical id becomes in the turns of its loops, as far as they are spelled out."""
-    ids = {logical_id}
-    for loop in loops:
-        if isinstance(loop.collection, list) and len(ids) * len(loop.collection) <= RESOURCES:
-            ids = {
-                one.replace(f"${{{loop.variable}}}", str(item)).replace(
-                    f"&{{{loop.variable}}}", re.sub("[^A-Za-z0-9]", "", str(item))
-                )
-                for one in ids
-                for item in loop.collection
-            } or ids
-    return ids
+    def reserve(self, names: Iterable[str]) -> None:
+        """Takes these very names."""
+        self._taken |= set(names)
+
+    def _in_turns(self, logical_id: str, scope: tuple[Loop, ...]) -> set[str]:
+        """What a logical id becomes in the turns of its loops, as far as they are known."""
+        turns = self._stack.turns(scope) or ()
+        return {logical_id, *(fill_text(logical_id, turn) for turn in turns)}
 
 
-def within(logical_id: str, scope: tuple[Loop, ...]) -> str:
-    """The logical id without the variables of the loops that are not in scope."""
-    variables = {loop.variable for loop in scope}
-    return _VARIABLE.sub(lambda found: found[0] if found[1] in variables else "", logical_id)
+def widths(scope: tuple[Loop, ...], stack: Stack) -> dict[str, int]:
+    """The greatest length that each variable of some loops has; 0 where it is not known."""
+    turns = stack.turns(scope) or ()
+    return {
+        loop.variable: max((len(dict(turn)[loop.variable]) for turn in turns), default=0)
+        for loop in scope
+    }
 
 
-def label(when: Holds) -> str:
-    """Conditions as part of a name: `IsProd`, `NotIsProd`, `IsProdAndNotIsSmall`."""
-    return "And".join(name if value else f"Not{name}" for name, value in sorted(when))
+def length(name: str, variables: Mapping[str, int]) -> int:
+    """The greatest length of a name once its loop variables are filled in."""
+    for variable, width in variables.items():
+        name = re.sub(rf"[$&]\{{{variable}\}}", "x" * width, name)
+    return len(name)
 
 
-def shortened(name: str, most: int) -> str:
-    """The name, with a digest in place of its end where it is too long."""
-    if len(name) <= most:
+def shortened(name: str, most: int, variables: Mapping[str, int] | None = None) -> str:
+    """The name, with a digest in place of a part of it where it is too long. Loop variables stay,
+    so that the turns keep names of their own; `variables` has their greatest lengths."""
+    known = variables or {}
+    if length(name, known) <= most:
         return name
     from hashlib import sha256  # slow to import, and seldom needed
 
-    return name[: most - 8] + sha256(name.encode()).hexdigest()[:8]
+    kept = re.findall(r"[$&]\{\w+\}", name) if known else []
+    kept = [variable for variable in dict.fromkeys(kept) if variable[2:-1] in known]
+    head = re.sub(r"[$&]\{\w+\}", "", name) if known else name
+    room = most - 8 - length("".join(kept), known)
+    return head[: max(room, 0)] + sha256(name.encode()).hexdigest()[:8] + "".join(kept)
 
 
-def expression(when: Holds) -> Json:
-    """Conditions as the template's `Conditions` section writes them; `when` is not empty."""
-    terms: list[Json] = [
-        {"Condition": spelled(name)} if value else {"Fn::Not": [{"Condition": spelled(name)}]}
-        for name, value in sorted(when)
-    ]
-    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-conditions.html
-    while len(terms) > 1:
-        terms = [
-            {"Fn::And": terms[i : i + 10]} if len(terms[i : i + 10]) > 1 else terms[i]
-            for i in range(0, len(terms), 10)
-        ]
-    return terms[0]
+def names_of(items: Iterable[Json], stack: Stack) -> set[str]:
+    """The names, as far as they are known, that some values are."""
+    return {
+        name
+        for item in items
+        if item is not None
+        for text in stack.values.plain_texts(item)
+        for name in [text]
+    }

@@ -1,33 +1,26 @@
-"""Grants: what a role may do and under which conditions; merged, and as policy documents."""
+"""Permissions, grants of them to roles, and the policies that grants are merged into."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
-from macro.engine.grants.role import Inside, Outside
-from macro.engine.grants.secret import Key, Secret
-from macro.engine.template.document import Json, Path
-from macro.engine.template.intrinsics import Hole, canonical, join, mentions, parse, write
-from macro.engine.template.resources import Loop, Resource
+from macro.engine.grants.kms_keys import Key
+from macro.engine.grants.roles import CreatedRole, NamedRole, TemplateRole
+from macro.engine.grants.secrets import Secret
+from macro.engine.template.conditions import Conditions
+from macro.engine.template.document import Json, Path, canonical
+from macro.engine.template.intrinsics import Unknown, join, mentions, parse, write
+from macro.engine.template.loops import Loop, Turn
+from macro.engine.template.resources import Resource
 
-Holds: TypeAlias = frozenset[tuple[str, bool]]
-"""Conditions that hold together; unlike `When`, they never contradict each other."""
-
-
-class Created(NamedTuple):
-    """A role that is made for a resource which names none."""
-
-    owner: Resource
-
-
-Grantee: TypeAlias = Inside | Outside | Created
+Grantee: TypeAlias = TemplateRole | NamedRole | CreatedRole
 
 
 class Permission(NamedTuple):
     """One action on one resource of IAM's.
 
-    `via` limits it to the use through a service, `alias` to the keys that bear the alias.
+    `via` limits it to the use through a service, `alias` to the keys that have the alias.
     """
 
     action: str
@@ -49,27 +42,39 @@ class Permission(NamedTuple):
 class Grant(NamedTuple):
     """A permission that a role gets, under some conditions, for a container of `served`.
 
-    `path` is where the shorthand stands that asks for it.
+    `path` is that of the shorthand that asks for it. `turn`: the grant is that of one turn of the
+    loops around `served` and is written outside of them; else it is written for all turns.
     """
 
     role: Grantee
-    when: Holds
+    when: Conditions
     permission: Permission
     served: Resource
     path: Path
+    turn: Turn = ()
 
     @property
     def scope(self) -> tuple[Loop, ...]:
-        """The loops within which the grant must stand: to the innermost one it depends on."""
+        """The loops within which the grant must be: to the innermost one it depends on."""
         loops = self.served.loops
-        if not loops or isinstance(self.role, Created):
+        if self.turn or not loops:
+            return ()
+        if isinstance(self.role, CreatedRole):
             return loops
-        name = self.role.name if isinstance(self.role, Outside) else None
+        name = self.role.name if isinstance(self.role, NamedRole) else None
         conditions: list[Json] = [condition for condition, _ in sorted(self.when)]
-        said = mentions([*self.permission.values, name, conditions], self.served.loop_variables)
-        depth = max((i for i, loop in enumerate(loops, 1) if loop.variable in said), default=0)
-        own = len(self.role.resource.loops) if isinstance(self.role, Inside) else 0
+        used = mentions([*self.permission.values, name, conditions], self.served.loop_variables)
+        depth = max((i for i, loop in enumerate(loops, 1) if loop.variable in used), default=0)
+        own = len(self.role.resource.loops) if isinstance(self.role, TemplateRole) else 0
         return loops[: max(depth, own)]
+
+
+def identity(role: Grantee) -> str:
+    """The same for roles that are one."""
+    match role:
+        case TemplateRole(resource=resource) | CreatedRole(owner=resource):
+            return f"{type(role).__name__}{resource.path}"
+    return canonical(role.name)
 
 
 def secret_permissions(secret: Secret) -> Iterator[Permission]:
@@ -84,70 +89,63 @@ def key_permission(key: Key, secret: Secret) -> Permission:
     Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html; the value of
     kms:ViaService ends as the service's host name does, in China in amazonaws.com.cn.
     """
-    suffix = Hole({"Ref": "AWS::URLSuffix"})
+    suffix = Unknown({"Ref": "AWS::URLSuffix"})
     via = join("secretsmanager.", *parse(secret.region), ".", suffix)
     return Permission("kms:Decrypt", key.resource, write(via), key.alias)
 
 
 class Policy(NamedTuple):
-    """What one role may do in the worlds where `when` holds, for the containers of `served`.
+    """What one role may do where `when` holds, for the containers of `served`.
 
     `paths` has the shorthand that asks for it, one for each of `served`; `grants` was merged.
     """
 
     role: Grantee
     scope: tuple[Loop, ...]
-    when: Holds
+    when: Conditions
     permissions: tuple[Permission, ...]
     served: tuple[Resource, ...]
     paths: tuple[Path, ...]
     grants: tuple[Grant, ...]
     document: Json
+    turn: Turn = ()
 
 
 def merged(grants: Iterable[Grant]) -> list[Policy]:
     """Grants merged per role, scope and conditions; sorted, whatever the order they came in."""
     by_role: dict[tuple[str, ...], dict[str, list[Grant]]] = {}
     for grant in grants:
-        key = (_identity(grant.role), *(str(loop.path) for loop in grant.scope))
+        key = (identity(grant.role), *(str(loop.path) for loop in grant.scope))
+        if grant.turn and not isinstance(grant.role, TemplateRole):
+            key = (*key, str(grant.served.path), str(grant.turn))
         by_role.setdefault(key, {}).setdefault(grant.permission.key, []).append(grant)
     return [policy for _, wanted in sorted(by_role.items()) for policy in _policies(wanted)]
 
 
 def _policies(wanted: dict[str, list[Grant]]) -> Iterator[Policy]:
     """The policies of one role in one scope: one for each conjunction of conditions."""
-    by_when: dict[Holds, list[Grant]] = {}
+    by_when: dict[Conditions, list[Grant]] = {}
     for alike in wanted.values():
-        parts = Parts(simplest(grant.when for grant in alike))
+        parts = _Parts(simplest(grant.when for grant in alike))
         for grant in alike:
             for when in parts.of(grant.when):
                 by_when.setdefault(when, []).append(grant)
-    for when, grants in sorted(by_when.items(), key=lambda item: _reading_order(item[0])):
+    for when, grants in sorted(by_when.items(), key=lambda item: item[0].reading_order):
         permissions = {grant.permission.key: grant.permission for grant in grants}
         by_served = {grant.served.path: grant for grant in grants}
         ordered = [by_served[path] for path in sorted(by_served, key=str)]
+        first = ordered[0]
         yield Policy(
-            ordered[0].role,
-            ordered[0].scope,
+            first.role,
+            first.scope,
             when,
             tuple(permissions.values()),
             tuple(grant.served for grant in ordered),
             tuple(grant.path for grant in ordered),
             tuple(grants),
             document(permissions.values()),
+            first.turn,
         )
-
-
-def _reading_order(when: Holds) -> list[tuple[str, bool]]:
-    """By the conditions' names; where one holds before where it does not."""
-    return sorted((name, not value) for name, value in when)
-
-
-def _identity(role: Grantee) -> str:
-    match role:
-        case Inside(resource) | Created(resource):
-            return f"{type(role).__name__}{resource.path}"
-    return canonical(role.name)
 
 
 def document(granted: Iterable[Permission]) -> Json:
@@ -189,8 +187,8 @@ def _one_or_list(values: list[Json]) -> Json:
     return values[0] if len(values) == 1 else values
 
 
-def simplest(whens: Iterable[Holds]) -> set[Holds]:
-    """The fewest conjunctions that hold in the same worlds, as far as two rules carry.
+def simplest(whens: Iterable[Conditions]) -> set[Conditions]:
+    """The fewest conjunctions that hold in the same deployments, as far as two rules carry.
 
     `A and B` goes where `A` alone is there too; `A and B` with `A and not B` becomes `A`.
     """
@@ -198,24 +196,24 @@ def simplest(whens: Iterable[Holds]) -> set[Holds]:
     todo = list(found)
     while todo:
         when = todo.pop()
-        for name, value in when:
-            merged = when - {(name, value)}
-            if merged not in found and merged | {(name, not value)} in found:
-                found.add(merged)
-                todo.append(merged)
-    parts = Parts(found)
+        for name, truth in when:
+            shorter = Conditions(when - {(name, truth)})
+            if shorter not in found and shorter.also(name, not truth) in found:
+                found.add(shorter)
+                todo.append(shorter)
+    parts = _Parts(found)
     return {when for when in found if all(other == when for other in parts.of(when))}
 
 
-class Parts:
+class _Parts:
     """Finds, among conjunctions, those that are a part of another: it holds wherever that does."""
 
-    def __init__(self, whens: Iterable[Holds]) -> None:
-        self._by_literal: dict[tuple[str, bool] | None, list[Holds]] = {}
+    def __init__(self, whens: Iterable[Conditions]) -> None:
+        self._by_literal: dict[tuple[str, bool] | None, list[Conditions]] = {}
         for when in whens:
             self._by_literal.setdefault(min(when, default=None), []).append(when)
 
-    def of(self, when: Holds) -> Iterator[Holds]:
+    def of(self, when: Conditions) -> Iterator[Conditions]:
         """The conjunctions that are a part of `when`, itself included where it is one of them."""
         for literal in (None, *when):
             for other in self._by_literal.get(literal, ()):

@@ -3,329 +3,432 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
+from functools import partial
 from typing import Literal, NamedTuple
 
 from macro.engine.grants import quotas
-from macro.engine.grants.added_conditions import Conditions
+from macro.engine.grants.added_conditions import AddedConditions, Wanted, add_conditions
 from macro.engine.grants.creation_order import Order
-from macro.engine.grants.dependencies import Wait, wait_for
-from macro.engine.grants.names import Names, label, shortened, within
-from macro.engine.grants.permissions import Created, Grant, Holds, Permission, Policy, merged
-from macro.engine.grants.role import Inside, Outside
-from macro.engine.shorthand.places import Place
-from macro.engine.template.document import NO_VALUE, Json, Path, choice, get, spelled
+from macro.engine.grants.dependencies import Dependency, depend
+from macro.engine.grants.names import (
+    Names,
+    length,
+    names_of,
+    numbered,
+    shortened,
+    widths,
+)
+from macro.engine.grants.needs import Vacancy
+from macro.engine.grants.permissions import Grant, Permission, Policy, identity, merged
+from macro.engine.grants.roles import CreatedRole, NamedRole, TemplateRole
+from macro.engine.template.choices import choice
+from macro.engine.template.conditions import Conditions
+from macro.engine.template.document import NO_VALUE, Json, Path, spelled
 from macro.engine.template.edits import Edit
-from macro.engine.template.intrinsics import arn_attribute, literal, parse, ref, references
+from macro.engine.template.intrinsics import arn_attribute, ref, references
+from macro.engine.template.loops import Loop, Turn, fill_text, variables_in, without_variables
 from macro.engine.template.problems import Problem
-from macro.engine.template.resources import Loop, Resource
-from macro.engine.template.stack import Stack
+from macro.engine.template.resources import Resource
+from macro.engine.template.stack import Site, Stack
 
 ROLE_SUFFIX = "PrivateImageRole"
 POLICY_SUFFIX = "PrivateImagePolicy"
 POLICY_NAME = "PrivateImage"
 
-
 _MANAGED_POLICIES = "arn:${AWS::Partition}:iam::aws:policy/"
 
 
-class Vacancy(NamedTuple):
-    """Where a resource names no role but needs one: at `path`, where `when` holds.
-
-    `absent`: the key is not there, rather than `AWS::NoValue`.
-    """
-
-    owner: Resource
-    place: Place
-    path: Path
-    when: Holds
-    absent: bool
-
-
 class Placed(NamedTuple):
-    """A policy where it has come to stand: on a role of the template ("role"), on one that is made
-    for it ("new role"), or as a resource of its own ("policy"). `logical_id` is that resource's."""
+    """A policy where it is written: on a role of the template ("role"), on one that is made for it
+    ("new role"), or as a resource of its own ("policy"). `logical_id` is that resource's."""
 
     policy: Policy
     kind: Literal["role", "new role", "policy"]
     logical_id: str
 
 
-class Attached(NamedTuple):
-    """The edits that put every grant in its place, the policies they write, and what stands in the
-    way of some."""
+class Added(NamedTuple):
+    """A resource that is added within some loops: where some conditions hold, if any are named."""
 
-    edits: list[Edit]
-    policies: list[Placed]
-    problems: list[Problem]
+    logical_id: str
+    type: str
+    properties: dict[str, Json]
+    served: Resource
+    scope: tuple[Loop, ...]
+    when: Conditions
 
 
-def attach(grants: Iterable[Grant], vacancies: Iterable[Vacancy], stack: Stack) -> Attached:
+class Placement(NamedTuple):
+    """The edits that write every grant, the policies they write, and what stands in the way."""
+
+    edits: tuple[Edit, ...] = ()
+    policies: tuple[Placed, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    added: tuple[Added, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
+
+
+def place(grants: Iterable[Grant], vacancies: Iterable[Vacancy], stack: Stack) -> Placement:
     """Finds for every grant its place."""
-    attachment = _Attachment(sorted(grants, key=_grant_order), stack)
-    attachment.fill_roles()
-    attachment.create_roles(list(vacancies))
-    attachment.stand_apart()
-    edits = [
-        *attachment.edits,
-        *wait_for(attachment.waits.values()),
-        *attachment.conditions.edits(),
+    ordered = sorted(grants, key=_grant_order)
+    names = Names(stack)
+    growing = {grant.served.path for grant in ordered}
+    growing |= {
+        grant.role.resource.path for grant in ordered if isinstance(grant.role, TemplateRole)
+    }
+    order = Order(stack, growing)
+    carried, created, separate = _sorted_out(ordered, order, stack)
+    parts = [
+        _fill_roles(carried, order, stack),
+        _create_roles(created, vacancies, order, names, stack),
+        _add_policies(separate, order, names, stack),
     ]
-    problems = [*attachment.problems, *quotas.check_resources(stack, attachment.added)]
-    return Attached(edits, attachment.placed, problems)
+    added = [one for part in parts for one in part.added]
+    dependencies = [one for part in parts for one in part.dependencies]
+    conditions = add_conditions([Wanted(one.when, one.scope) for one in added], stack, names)
+    policies = tuple(placed for part in parts for placed in part.policies)
+    roles = sum(one.type == "AWS::IAM::Role" for one in added)
+    return Placement(
+        (
+            *(edit for part in parts for edit in part.edits),
+            *(_addition(one, conditions.name(Wanted(one.when, one.scope))) for one in added),
+            *depend(_with_condition_names(dependencies, added, conditions)),
+            *conditions.edits,
+        ),
+        policies,
+        (
+            *(problem for part in parts for problem in part.problems),
+            *quotas.check_resources(stack, [one.scope for one in added], roles),
+            *_check_sizes(policies),
+        ),
+    )
 
 
 def _grant_order(grant: Grant) -> tuple[str, str, list[tuple[str, bool]]]:
     return str(grant.path), grant.permission.key, sorted(grant.when)
 
 
-class _Attachment:
-    """The edits as they come about, with the names, conditions and order they must keep to."""
+def _sorted_out(
+    grants: Iterable[Grant], order: Order, stack: Stack
+) -> tuple[list[Grant], list[Grant], list[Grant]]:
+    """Grants that their role of the template carries itself, those of roles that are made, and
+    those that need a separate policy. What carried grants depend on is added to the order."""
+    carried: list[Grant] = []
+    created: list[Grant] = []
+    separate: list[Grant] = []
+    for grant in grants:
+        if isinstance(grant.role, CreatedRole):
+            created.append(grant)
+            continue
+        if isinstance(grant.role, TemplateRole):
+            role = grant.role.resource
+            needed = _needed(grant.permission, grant, stack)
+            if _takes_policies(role, grant) and order.allows([role.path], needed):
+                order.add(role.path, needed)
+                carried.append(grant)
+                continue
+        separate.append(grant)
+    return carried, created, separate
 
-    def __init__(self, grants: list[Grant], stack: Stack) -> None:
-        self.edits: list[Edit] = []
-        self.placed: list[Placed] = []
-        self.problems: list[Problem] = []
-        self.added: list[tuple[Loop, ...]] = []
-        self.stack = stack
-        self.names = Names(stack)
-        self.conditions = Conditions(stack, self.names)
-        growing = {grant.served.path for grant in grants}
-        growing |= {grant.role.resource.path for grant in grants if isinstance(grant.role, Inside)}
-        self.order = Order(stack, growing)
-        self.inside: list[Grant] = []
-        self.created: list[Grant] = []
-        self.apart: list[Grant] = []
-        for grant in grants:
-            if isinstance(grant.role, Created):
-                self.created.append(grant)
-            elif isinstance(grant.role, Inside) and self._can_carry(grant.role.resource, grant):
-                self.inside.append(grant)
-            else:
-                self.apart.append(grant)
-        self.waits: dict[Path, tuple[Resource, list[Wait]]] = {}
 
-    def _can_carry(self, role: Resource, grant: Grant) -> bool:
-        """Whether the grant can stand in the role's own `Policies` without closing a circle."""
-        properties = role.body.get("Properties", {})
-        return (
-            grant.scope == role.loops
-            and isinstance(properties, dict)
-            and (
-                properties.get("Policies") in (None, NO_VALUE)
-                or isinstance(properties["Policies"], list)
-            )
-            and self.order.add(role.path, self._needed(grant.permission, grant.served))
-        )
+def _takes_policies(role: Resource, grant: Grant) -> bool:
+    """Whether the role's own `Policies` can hold a grant: they are a list, or absent, in the scope
+    of the grant."""
+    properties = role.body.get("Properties", {})
+    if not isinstance(properties, dict) or grant.scope != role.loops:
+        return False
+    own = properties.get("Policies")
+    return own in (None, NO_VALUE) or isinstance(own, list)
 
-    def _needed(self, permission: Permission, served: Resource) -> list[Resource]:
-        """The resources of the template that a permission refers to."""
-        names = dict.fromkeys(references(permission.values))
-        found = (self.stack.resource(name, served) for name in names)
-        return [resource for resource in found if resource]
 
-    def fill_roles(self) -> None:
-        """Puts policies into the roles that can carry them."""
-        policies: dict[Path, tuple[Resource, list[Policy]]] = {}
-        for policy in merged(self.inside):
-            assert isinstance(policy.role, Inside)
-            role = policy.role.resource
-            policies.setdefault(role.path, (role, []))[1].append(policy)
-        for role, of_role in policies.values():
-            self.placed += [Placed(policy, "role", role.logical_id) for policy in of_role]
-            items = self._items(of_role, role.when, self._names_on(role))
-            own = get(role.body, "Properties", "Policies")
-            path = (*role.path, "Properties")
-            if "Properties" not in role.body:
-                self.edits.append(Edit("add", path, {"Policies": items}))
-            elif isinstance(own, list):
-                self.edits += [Edit("add", (*path, "Policies", "-"), item) for item in items]
-            else:
-                properties = role.body["Properties"]
-                there = isinstance(properties, dict) and "Policies" in properties
-                self.edits.append(Edit("replace" if there else "add", (*path, "Policies"), items))
-            self.problems += quotas.check_policies(own, of_role, (*role.path, "Properties"))
+def _needed(permission: Permission, grant: Grant, stack: Stack) -> list[Resource]:
+    """The resources of the template that a permission refers to."""
+    return _referenced(permission.values, grant, stack)
 
-    def _items(self, policies: list[Policy], when: Holds, taken: set[str]) -> list[Json]:
-        """The policies as items of a role's `Policies`; the role is there where `when` holds."""
-        items = []
-        for policy in policies:
-            missing = policy.when - when
-            name = f"{POLICY_NAME}-{label(missing)}" if missing else POLICY_NAME
-            name = free = shortened(name, quotas.POLICY_NAME_LENGTH - 3)
-            number = 1
-            while free in taken:
-                number += 1
-                free = f"{name}{number}"
-            taken.add(free)
-            item: Json = {
-                "PolicyName": spelled(free),
-                "PolicyDocument": policy.document,
-            }
-            for condition, value in sorted(missing, reverse=True):
-                item = choice(condition, *((item, NO_VALUE) if value else (NO_VALUE, item)))
-            items.append(item)
-        return items
 
-    def _names_on(self, role: Resource) -> set[str]:
-        """The names of the policies that a role may have: its own, and any that resources add."""
-        names: list[Json] = []
-        todo: list[Json] = [get(role.body, "Properties", "Policies")]
-        while todo:
-            node = todo.pop()
-            if isinstance(node, list):
-                todo += node
-            elif isinstance(node, dict):
-                names.append(node.get("PolicyName"))
-                todo.append(node.get("Fn::If"))
-        return self._known_names(names) | self._names_of_policies
+def _referenced(value: Json, grant: Grant, stack: Stack) -> list[Resource]:
+    """The resources that a value refers to where a grant writes it, in all turns of its loops."""
+    names = dict.fromkeys(references(value))
+    sites = [Site(grant.served, grant.turn)] if grant.turn else stack.sites(grant.served)
+    found = {
+        resource.path: resource
+        for name in names
+        for site in (sites if variables_in(name) else sites[:1])
+        for resource in [stack.resource(name, site)]
+        if resource
+    }
+    return list(found.values())
 
-    @cached_property
-    def _names_of_policies(self) -> set[str]:
-        """The names of the policies that are resources of their own."""
-        return self._known_names(
-            get(resource.body, "Properties", "PolicyName")
-            for resource in self.stack.resources
+
+def _fill_roles(grants: Iterable[Grant], order: Order, stack: Stack) -> Placement:
+    """Puts policies into the roles that carry them. What names such a role by text, rather than by
+    a reference, must be told to come after it."""
+    by_role: dict[Path, tuple[Resource, list[Policy]]] = {}
+    for policy in merged(grants):
+        assert isinstance(policy.role, TemplateRole)
+        role = policy.role.resource
+        by_role.setdefault(role.path, (role, []))[1].append(policy)
+    edits: list[Edit] = []
+    placed: list[Placed] = []
+    problems: list[Problem] = []
+    separate_names = _names_of_policies(stack) if by_role else set()
+    dependencies: list[Dependency] = []
+    for role, policies in by_role.values():
+        for grant in (grant for policy in policies for grant in policy.grants):
+            if isinstance(grant.role, TemplateRole) and grant.role.by_name:
+                if not order.allows([grant.served.path], [role]):
+                    problems.append(_circular(grant.served, grant.path))
+                always = stack.implies(grant.served.when, role.when, stack.sites(grant.served))
+                condition = None if always else next(name for name, _ in role.when)
+                dependencies.append(Dependency(grant.served, role.logical_id, condition))
+        placed += [Placed(policy, "role", role.logical_id) for policy in policies]
+        taken = separate_names | _names_on(role, stack)
+        items = _items(policies, role.when, taken, role.loops, stack)
+        own = role.property("Policies")
+        path = (*role.path, "Properties")
+        if "Properties" not in role.body:
+            edits.append(Edit("add", path, {"Policies": items}))
+        elif isinstance(own, list):
+            edits += [Edit("add", (*path, "Policies", "-"), item) for item in items]
+        else:
+            properties = role.body["Properties"]
+            exists = isinstance(properties, dict) and "Policies" in properties
+            edits.append(Edit("replace" if exists else "add", (*path, "Policies"), items))
+        problems += quotas.check_policies(own, policies, path)
+    return Placement(tuple(edits), tuple(placed), tuple(problems), dependencies=tuple(dependencies))
+
+
+def _items(
+    policies: Iterable[Policy],
+    when: Conditions,
+    taken: set[str],
+    scope: tuple[Loop, ...],
+    stack: Stack,
+) -> list[Json]:
+    """The policies as items of a role's `Policies`, with names that none in `taken` has; the role
+    exists where `when` holds."""
+    items: list[Json] = []
+    used = set(taken)
+    turns = stack.turns(scope) or ()
+    for policy in policies:
+        missing = policy.when.without(when)
+        name = f"{POLICY_NAME}-{missing.label}" if missing else POLICY_NAME
+        name = shortened(name, quotas.POLICY_NAME_LENGTH - 3, widths(scope, stack))
+        free = numbered(name, partial(_is_free, used, turns))
+        used |= _in_turns(free, turns)
+        item: Json = {"PolicyName": spelled(free), "PolicyDocument": policy.document}
+        for condition, truth in sorted(missing, reverse=True):
+            item = choice(condition, *((item, NO_VALUE) if truth else (NO_VALUE, item)))
+        items.append(item)
+    return items
+
+
+def _is_free(used: set[str], turns: Iterable[Turn], name: str) -> bool:
+    return used.isdisjoint(_in_turns(name, turns))
+
+
+def _in_turns(name: str, turns: Iterable[Turn]) -> set[str]:
+    """A name, and what it becomes in the turns of its loops."""
+    return {name, *(fill_text(name, turn) for turn in turns)}
+
+
+def _names_on(role: Resource, stack: Stack) -> set[str]:
+    """The names of the policies that a role has of its own."""
+    names: list[Json] = []
+    todo: list[Json] = [role.property("Policies")]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, list):
+            todo += node
+        elif isinstance(node, dict):
+            names.append(node.get("PolicyName"))
+            todo.append(node.get("Fn::If"))
+    return names_of(names, stack)
+
+
+def _names_of_policies(stack: Stack) -> set[str]:
+    """The names of the policies that are resources of their own."""
+    return names_of(
+        (
+            resource.property("PolicyName")
+            for resource in stack.resources
             if resource.type in ("AWS::IAM::Policy", "AWS::IAM::RolePolicy")
-        )
+        ),
+        stack,
+    )
 
-    def _known_names(self, names: Iterable[Json]) -> set[str]:
-        texts = (self.stack.known(parse(name)).text for name in names if name is not None)
-        return {name for name in map(literal, texts) if name}
 
-    def create_roles(self, vacancies: list[Vacancy]) -> None:
-        """Makes a role for each resource that names none, with the policies it needs."""
-        policies: dict[Path, list[Policy]] = {}
-        for policy in merged(self.created):
-            policies.setdefault(policy.served[0].path, []).append(policy)
-        by_owner: dict[Path, list[Vacancy]] = {}
-        for vacancy in sorted(vacancies, key=lambda vacancy: str(vacancy.path)):
-            by_owner.setdefault(vacancy.owner.path, []).append(vacancy)
-        for path, alike in sorted(by_owner.items(), key=lambda item: str(item[0])):
-            owner, place = alike[0].owner, alike[0].place
-            assert place.managed_policy
-            needed = [
-                resource
-                for policy in policies[path]
-                for permission in policy.permissions
-                for resource in self._needed(permission, owner)
-            ]
-            if not self.order.add(path, needed):
-                self.problems.append(_circle(owner, policies[path][0].paths[0]))
-            logical_id = self._logical_id(owner, owner.loops, ROLE_SUFFIX, alike[0].path)
-            self.placed += [Placed(policy, "new role", logical_id) for policy in policies[path]]
-            when = alike[0].when.intersection(*(vacancy.when for vacancy in alike))
-            items = self._items(policies[path], when, set())
-            self._add(
-                logical_id,
-                owner,
-                owner.loops,
-                "AWS::IAM::Role",
-                self.conditions.name(when, owner.loops),
-                {
-                    "AssumeRolePolicyDocument": _trust(place.service),
-                    "ManagedPolicyArns": [{"Fn::Sub": _MANAGED_POLICIES + place.managed_policy}],
-                    "Policies": items,
-                },
-            )
-            for vacancy in alike:
-                op: Literal["add", "replace"] = "add" if vacancy.absent else "replace"
-                self.edits.append(Edit(op, vacancy.path, arn_attribute(logical_id)))
-            self.problems += quotas.check_policies(None, policies[path], alike[0].path)
-
-    def stand_apart(self) -> None:
-        """Makes a policy of its own for what no role of the template can carry."""
-        for together in merged(self.apart):
-            for policy in self._in_order(together):
-                self._add_policy(policy)
-
-    def _in_order(self, policy: Policy) -> list[Policy]:
-        """The policy, or one for each resource it serves, where not all can wait for the whole."""
-        if self.order.allows((served.path for served in policy.served), self._before(policy)):
-            return [policy]
-        return [
-            one
-            for served in policy.served
-            for one in merged(grant for grant in policy.grants if grant.served.path == served.path)
+def _create_roles(
+    grants: Iterable[Grant], vacancies: Iterable[Vacancy], order: Order, names: Names, stack: Stack
+) -> Placement:
+    """Makes a role for each resource that names none, with the policies it needs."""
+    policies: dict[Path, list[Policy]] = {}
+    for policy in merged(grants):
+        policies.setdefault(policy.served[0].path, []).append(policy)
+    by_owner: dict[Path, list[Vacancy]] = {}
+    for vacancy in sorted(vacancies, key=lambda vacancy: str(vacancy.path)):
+        by_owner.setdefault(vacancy.owner.path, []).append(vacancy)
+    edits: list[Edit] = []
+    placed: list[Placed] = []
+    problems: list[Problem] = []
+    added: list[Added] = []
+    for path, alike in sorted(by_owner.items(), key=lambda item: str(item[0])):
+        owner, row = alike[0].owner, alike[0].place
+        assert row.managed_policy
+        needed = [
+            resource
+            for policy in policies[path]
+            for grant in policy.grants
+            for resource in _needed(grant.permission, grant, stack)
         ]
-
-    def _before(self, policy: Policy) -> list[Resource]:
-        """The resources of the template that a policy comes after."""
-        user = policy.served[0]
-        found = [self.stack.resource(name, user) for name in references(_role_name(policy))]
-        for permission in policy.permissions:
-            found += self._needed(permission, user)
-        return [resource for resource in found if resource]
-
-    def _add_policy(self, policy: Policy) -> None:
-        first = policy.served[0]
-        logical_id = self._logical_id(first, policy.scope, POLICY_SUFFIX, policy.paths[0])
-        self.placed.append(Placed(policy, "policy", logical_id))
-        condition = self.conditions.name(policy.when, policy.scope)
+        if order.allows([path], needed):
+            order.add(path, needed)
+        else:
+            problems.append(_circular(owner, policies[path][0].paths[0]))
+        logical_id = names.take(owner.logical_id + ROLE_SUFFIX, owner.loops)
+        problems += _check_logical_id(logical_id, owner, owner.loops, alike[0].path, stack)
+        placed += [Placed(policy, "new role", logical_id) for policy in policies[path]]
+        when = Conditions(alike[0].when.intersection(*(vacancy.when for vacancy in alike)))
         properties: dict[str, Json] = {
-            "PolicyName": _name_of_its_own(logical_id),
+            "AssumeRolePolicyDocument": _trust(row.service),
+            "ManagedPolicyArns": [{"Fn::Sub": _MANAGED_POLICIES + row.managed_policy}],
+            "Policies": _items(policies[path], when, set(), owner.loops, stack),
+        }
+        added.append(Added(logical_id, "AWS::IAM::Role", properties, owner, owner.loops, when))
+        for vacancy in alike:
+            op: Literal["add", "replace"] = "add" if vacancy.absent else "replace"
+            edits.append(Edit(op, vacancy.path, arn_attribute(logical_id)))
+        problems += quotas.check_policies(None, policies[path], alike[0].path)
+    return Placement(tuple(edits), tuple(placed), tuple(problems), tuple(added))
+
+
+def _add_policies(grants: Iterable[Grant], order: Order, names: Names, stack: Stack) -> Placement:
+    """Makes a separate policy for what no role of the template can carry."""
+    placed: list[Placed] = []
+    problems: list[Problem] = []
+    added: list[Added] = []
+    dependencies: list[Dependency] = []
+    in_turns: dict[tuple[str, int], dict[Path, str]] = {}
+    counted: dict[tuple[Path, str], int] = {}
+    for policy in (one for together in merged(grants) for one in _apart(together, order, stack)):
+        first = policy.served[0]
+        if policy.turn:
+            # In each turn the policy has the name that its number gives: so the loop can refer to
+            # it by one text with the variable in it.
+            turn_key = (first.path, str(policy.turn))
+            number = counted[turn_key] = counted.get(turn_key, 0) + 1
+            open_ids = in_turns.setdefault((str(first.path), number), {})
+            if first.path not in open_ids:
+                open_ids[first.path] = names.take(first.logical_id + POLICY_SUFFIX, first.loops)
+            written = open_ids[first.path]
+            logical_id = fill_text(written, policy.turn)
+        else:
+            stem = without_variables(first.logical_id, {loop.variable for loop in policy.scope})
+            written = logical_id = names.take(stem + POLICY_SUFFIX, policy.scope)
+        problems += _check_logical_id(logical_id, first, policy.scope, policy.paths[0], stack)
+        placed.append(Placed(policy, "policy", logical_id))
+        name, longest = _policy_name(logical_id, policy.scope, stack)
+        if longest > quotas.POLICY_NAME_LENGTH:
+            problems.append(quotas.name_too_long(longest, policy.paths[0]))
+        properties: dict[str, Json] = {
+            "PolicyName": name,
             "PolicyDocument": policy.document,
             "Roles": [_role_name(policy)],
         }
-        self._add(logical_id, first, policy.scope, "AWS::IAM::Policy", condition, properties)
-        before = self._before(policy)
+        added.append(
+            Added(logical_id, "AWS::IAM::Policy", properties, first, policy.scope, policy.when)
+        )
+        before = _before(policy, stack)
         for served, path in zip(policy.served, policy.paths, strict=True):
-            if not self.order.add(served.path, before):
-                self.problems.append(_circle(served, path))
-            waits = self.waits.setdefault(served.path, (served, []))[1]
-            waits.append(Wait(logical_id, policy.when, condition))
+            if order.allows([served.path], before):
+                order.add(served.path, before)
+            else:
+                problems.append(_circular(served, path))
+            sites = [Site(served, policy.turn)] if policy.turn else stack.sites(served)
+            always = stack.implies(served.when, policy.when, sites)
+            dependencies.append(Dependency(served, written, None if always else logical_id))
+    problems += _check_turns(counted, placed, stack)
+    return Placement((), tuple(placed), tuple(problems), tuple(added), tuple(dependencies))
 
-    def _logical_id(
-        self, served: Resource, scope: tuple[Loop, ...], suffix: str, path: Path
-    ) -> str:
-        logical_id = self.names.take(within(served.logical_id, scope) + suffix, scope)
-        if "&{" in logical_id:
-            self.problems.append(
-                Problem(
-                    "PI405",
-                    path,
-                    f"What {served.logical_id} needs cannot be referred to: CloudFormation replaces"
-                    " &{} in logical ids only.",
-                    "Write ${} in the logical id, or name a role outside of the loop.",
-                )
-            )
-        if len(logical_id) > quotas.LOGICAL_ID_LENGTH:
-            self.problems.append(quotas.too_long(logical_id, path))
-        return logical_id
 
-    def _add(
-        self,
-        logical_id: str,
-        served: Resource,
-        scope: tuple[Loop, ...],
-        kind: str,
-        condition: str | None,
-        properties: dict[str, Json],
-    ) -> None:
-        """Adds a resource behind the one that it serves, where both stand in the same scope."""
-        body: dict[str, Json] = {"Type": kind}
-        if condition:
-            body["Condition"] = spelled(condition)
-        body["Properties"] = properties
-        section = scope[-1].body if scope else ("Resources",)
-        after = served.logical_id if served.loops == scope else None
-        self.edits.append(Edit("add", (*section, logical_id), body, after=after))
-        self.added.append(scope)
+def _check_turns(
+    counted: dict[tuple[Path, str], int], placed: Iterable[Placed], stack: Stack
+) -> Iterable[Problem]:
+    """The problem of a loop whose turns need different numbers of separate policies: what it makes
+    cannot refer to a policy that only some turns have."""
+    for one in placed:
+        served, path = one.policy.served[0], one.policy.paths[0]
+        if one.policy.turn:
+            turns = stack.turns(served.loops) or ()
+            numbers = {counted.get((served.path, str(turn)), 0) for turn in turns}
+            if len(numbers) > 1 or one.policy.when:
+                yield turns_differ(path)
+
+
+def turns_differ(path: Path) -> Problem:
+    """The problem of a loop whose turns need what one text cannot say for all of them."""
+    return Problem(
+        "PI408",
+        path,
+        "The turns of the loop need different grants, which cannot be written within the loop.",
+        "Write the secrets of all turns in the same form, or declare these resources one by one.",
+    )
+
+
+def _apart(policy: Policy, order: Order, stack: Stack) -> list[Policy]:
+    """The policy, or one for each resource it serves, where not all can come after the whole."""
+    if order.allows((served.path for served in policy.served), _before(policy, stack)):
+        return [policy]
+    return [
+        one
+        for served in policy.served
+        for one in merged(grant for grant in policy.grants if grant.served.path == served.path)
+    ]
+
+
+def _before(policy: Policy, stack: Stack) -> list[Resource]:
+    """The resources of the template that a policy comes after."""
+    values: list[Json] = [_role_name(policy)]
+    for permission in policy.permissions:
+        values += permission.values
+    return _referenced(values, policy.grants[0], stack)
+
+
+def _check_logical_id(
+    logical_id: str, served: Resource, scope: tuple[Loop, ...], path: Path, stack: Stack
+) -> Iterable[Problem]:
+    if "&{" in logical_id:
+        yield Problem(
+            "PI405",
+            path,
+            f"What {served.logical_id} needs cannot be referred to: CloudFormation replaces &{{}}"
+            " in logical ids only.",
+            "Write ${} in the logical id, or name a role outside of the loop.",
+        )
+    longest = length(logical_id, widths(scope, stack))
+    if longest > quotas.LOGICAL_ID_LENGTH:
+        yield quotas.too_long(longest, path)
+
+
+def _policy_name(logical_id: str, scope: tuple[Loop, ...], stack: Stack) -> tuple[Json, int]:
+    """A policy's name that no other stack gives, since the stack's id is unique, and its length.
+
+    The length is the greatest that it has in any turn of its loops.
+    """
+    beside = len(POLICY_NAME) + quotas.UUID_LENGTH + 2
+    known = widths(scope, stack)
+    part = shortened(logical_id, quotas.POLICY_NAME_LENGTH - beside, known)
+    uuid: Json = {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}
+    name: Json = {"Fn::Join": ["-", [POLICY_NAME, spelled(part), uuid]]}
+    return name, beside + length(part, known)
 
 
 def _role_name(policy: Policy) -> Json:
-    """The role of a policy that stands apart, as `Roles` takes it."""
-    if isinstance(policy.role, Outside):
+    """The role of a separate policy, as `Roles` takes it."""
+    if isinstance(policy.role, NamedRole):
         return policy.role.name
-    assert isinstance(policy.role, Inside)
+    assert isinstance(policy.role, TemplateRole)
     return ref(policy.role.resource.logical_id)
-
-
-def _name_of_its_own(logical_id: str) -> Json:
-    """A policy's name that no other stack gives: the uuid in the stack's id is unique."""
-    most = quotas.POLICY_NAME_LENGTH - quotas.UUID_LENGTH - len(POLICY_NAME) - 2
-    uuid: Json = {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}
-    return {"Fn::Join": ["-", [POLICY_NAME, spelled(shortened(logical_id, most)), uuid]]}
 
 
 def _trust(service: str) -> Json:
@@ -341,7 +444,41 @@ def _trust(service: str) -> Json:
     }
 
 
-def _circle(served: Resource, path: Path) -> Problem:
+def _addition(added: Added, condition: str | None) -> Edit:
+    """The edit that adds a resource, behind the one that it serves where both are in one scope."""
+    # In a loop, CloudFormation takes `Condition` only behind another key:
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-foreach-example-conditions.html
+    body: dict[str, Json] = {"Type": added.type}
+    if condition:
+        body["Condition"] = spelled(condition)
+    body["Properties"] = added.properties
+    section = added.scope[-1].body if added.scope else ("Resources",)
+    after = added.served.logical_id if added.served.loops == added.scope else None
+    return Edit("add", (*section, added.logical_id), body, after=after)
+
+
+def _with_condition_names(
+    dependencies: Iterable[Dependency], added: Iterable[Added], conditions: AddedConditions
+) -> list[Dependency]:
+    """The dependencies on policies that may not exist, with the names of their conditions."""
+    by_id = {one.logical_id: conditions.name(Wanted(one.when, one.scope)) for one in added}
+    return [
+        one._replace(condition=by_id.get(one.condition, one.condition)) if one.condition else one
+        for one in dependencies
+    ]
+
+
+def _check_sizes(policies: Iterable[Placed]) -> Iterable[Problem]:
+    """The problem of separate policies that are too long for their role, all together."""
+    by_role: dict[str, list[Policy]] = {}
+    for one in policies:
+        if one.kind == "policy":
+            by_role.setdefault(identity(one.policy.role), []).append(one.policy)
+    for of_role in by_role.values():
+        yield from quotas.check_policies(None, of_role, of_role[0].paths[0])
+
+
+def _circular(served: Resource, path: Path) -> Problem:
     return Problem(
         "PI404",
         path,

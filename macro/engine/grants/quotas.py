@@ -6,31 +6,43 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from macro.engine.grants.permissions import Policy
-from macro.engine.template.document import NO_VALUE, Json, Path, get, intrinsic
-from macro.engine.template.intrinsics import canonical, parse
+from macro.engine.template.document import NO_VALUE, Json, Path, canonical, get, intrinsic
+from macro.engine.template.intrinsics import literal_parts, parse
+from macro.engine.template.loops import Loop
 from macro.engine.template.problems import Problem
-from macro.engine.template.resources import Loop
 from macro.engine.template.stack import Stack
 
 LOGICAL_ID_LENGTH = 255
 POLICY_NAME_LENGTH = 128
+ROLE_NAME_LENGTH = 64
 UUID_LENGTH = 36
 RESOURCES = 500
 TEMPLATE_BYTES = 1_048_576
 INLINE_POLICIES = 10_240  # characters without white space, of all inline policies on a role
 
 
-def too_long(logical_id: str, path: Path) -> Problem:
+def too_long(length: int, path: Path) -> Problem:
     """The problem of an added resource whose logical id CloudFormation will not take."""
     return Problem(
         "PI502",
         path,
-        f"The logical id of what is added would have {len(logical_id)} characters; CloudFormation"
-        f" takes {LOGICAL_ID_LENGTH}.",
+        f"The logical id of what is added would have {length} characters; CloudFormation takes"
+        f" {LOGICAL_ID_LENGTH}.",
         "Give the resource a shorter logical id.",
+    )
+
+
+def name_too_long(length: int, path: Path) -> Problem:
+    """The problem of an added policy whose name IAM will not take in some turn of a loop."""
+    return Problem(
+        "PI505",
+        path,
+        f"The name of the added policy would have {length} characters in a turn of the loop; IAM"
+        f" takes {POLICY_NAME_LENGTH}.",
+        "Run the loop over shorter values, or name a role that is declared in the same loop.",
     )
 
 
@@ -44,45 +56,46 @@ def too_large(size: int) -> Problem:
     )
 
 
-def check_resources(stack: Stack, added: list[tuple[Loop, ...]]) -> Iterator[Problem]:
-    """The problem of more resources than a template may have; loops count as far as they are
-    spelled out. `added` has the loops around each resource that the expansion adds."""
+def check_resources(
+    stack: Stack, added: Sequence[tuple[Loop, ...]], created_roles: int
+) -> Iterator[Problem]:
+    """The problem of more resources than a template may have; loops count as far as they are known.
+
+    `added` has the loops around each resource that the expansion adds; `created_roles` of them are
+    roles, which one named role would save.
+    """
     if not added:
         return
-    count = sum(map(_turns, [resource.loops for resource in stack.resources] + added))
+    loops = [*(resource.loops for resource in stack.resources), *added]
+    count = sum(len(stack.turns(around) or ((),)) for around in loops)
     if count > RESOURCES:
-        yield Problem(
-            "PI501",
-            ("Resources",),
-            f"Expanded, the template would have {count} resources; CloudFormation takes"
-            f" {RESOURCES}.",
-            "Split the template into two stacks.",
-            on_key=True,
-        )
+        fix = "Split the template into two stacks."
+        if count - created_roles + 1 <= RESOURCES:
+            fix = f"Name one execution role for all, in place of the {created_roles} that are made."
+        message = f"Expanded, the template would have {count} resources; CloudFormation takes"
+        message += f" {RESOURCES}."
+        yield Problem("PI501", ("Resources",), message, fix, on_key=True)
 
 
-def _turns(loops: tuple[Loop, ...]) -> int:
-    turns = 1
-    for loop in loops:
-        turns *= len(loop.collection) if isinstance(loop.collection, list) else 1
-    return turns
-
-
-def check_policies(own: Json, added: list[Policy], path: Path) -> Iterator[Problem]:
+def check_policies(own: Json, added: Iterable[Policy], path: Path) -> Iterator[Problem]:
     """The problem of a role whose inline policies are surely too long; `own` are those it has.
 
-    Counted is what every deployment has: intrinsics by their literal text, and of the policies
-    under conditions the longest alone.
+    Counted is what every deployment has: intrinsic functions by their literal text, and of the
+    policies under conditions the longest alone.
     """
-    documents = [policy.document for policy in added]
+    policies = list(added)
+    documents = [policy.document for policy in policies]
     if len(canonical([own, *documents])) <= INLINE_POLICIES:
         return  # with every intrinsic as it is written, so for most roles nothing more is counted
-    lengths = {True: [0], False: [0]}
-    for policy, written in zip(added, documents, strict=True):
-        lengths[bool(policy.when)].append(_least_length(written))
-    total = sum(lengths[False]) + max(lengths[True])
+    always, sometimes = 0, 0
+    for policy, written in zip(policies, documents, strict=True):
+        if policy.when:
+            sometimes = max(sometimes, _least_length(written))
+        else:
+            always += _least_length(written)
     for item in own if isinstance(own, list) else []:
-        total += _least_length(get(item, "PolicyDocument"))
+        always += _least_length(get(item, "PolicyDocument"))
+    total = always + sometimes
     if total > INLINE_POLICIES:
         yield Problem(
             "PI503",
@@ -98,7 +111,7 @@ def _least_length(node: Json) -> int:
     if node is None or node == NO_VALUE:
         return 0
     if isinstance(node, str) or intrinsic(node):
-        return 2 + sum(len(part) for part in parse(node) if isinstance(part, str))
+        return 2 + len(literal_parts(parse(node)))
     if isinstance(node, list):
         return 1 + sum(_least_length(item) + 1 for item in node)
     if isinstance(node, dict):

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from macro.engine.shorthand.image import Registries, check_image, find_registry
-from macro.engine.template.arn import InvalidValueError
-from macro.engine.template.choices import ALWAYS, Fork, Leaf, forked, graft, leaves
+from macro.engine.template.choices import Fork, Leaf, forked, graft, leaves
+from macro.engine.template.conditions import ALWAYS
 from macro.engine.template.document import NO_VALUE, Json, Path, get, intrinsic
-from macro.engine.template.problems import Problem
-from macro.engine.template.resources import Resource
-from macro.engine.template.stack import Stack
+from macro.engine.template.problems import InvalidValueError, Problem
+from macro.engine.template.stack import Site, Stack
 
 NAME = "PrivateImage"
 KEYS = ("Image", "Secret", "KmsKey", "Grant")
@@ -40,7 +39,7 @@ def read_shorthand(
     path: Path,
     registries: Registries,
     stack: Stack,
-    user: Resource,
+    user: Site,
     problems: list[Problem],
 ) -> Shorthand:
     """The block at the path, as far as it can be read; what is wrong is added to `problems`."""
@@ -63,7 +62,7 @@ class _Reader(NamedTuple):
 
     registries: Registries
     stack: Stack
-    user: Resource
+    user: Site
     problems: list[Problem]
     unusable: set[Path]
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 
 from macro.engine.shorthand.block import Shorthand
 from macro.engine.shorthand.places import Place
-from macro.engine.template.choices import ALWAYS, Fork, graft, leaves
-from macro.engine.template.document import NO_VALUE, Json, Path, choice
+from macro.engine.template.choices import Fork, choice, graft, leaves, written
+from macro.engine.template.conditions import ALWAYS
+from macro.engine.template.document import NO_VALUE, Json, Path
 from macro.engine.template.edits import Edit
 
 
@@ -51,13 +52,6 @@ def container_edits(
                 yield Edit("add", (*path, key), there)
     if short.image_path != block:
         yield Edit("remove", block)
-
-
-def written(tree: Fork[Json] | Json) -> Json:
-    """A tree of values as one value: forks become `Fn::If`."""
-    if isinstance(tree, Fork):
-        return choice(tree.condition, written(tree.then), written(tree.otherwise))
-    return tree
 
 
 def _may_be_public(tree: Fork[Json] | Json) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from macro.engine.shorthand.places import PLACES, Place
-from macro.engine.template.choices import When, walk
+from macro.engine.template.choices import walk
+from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import Json, Path
 from macro.engine.template.resources import Resource
 
@@ -26,10 +27,10 @@ class Container(NamedTuple):
     place: Place
     owner: dict[str, Json]
     owner_path: Path
-    around: When
+    around: Conditions
     body: dict[str, Json]
     path: Path
-    when: When
+    when: Conditions
 
 
 def find_containers(resource: Resource) -> Iterator[Container]:

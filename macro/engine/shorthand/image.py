@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, TypeAlias
 
-from macro.engine.template.arn import InvalidValueError
 from macro.engine.template.choices import Leaf
+from macro.engine.template.conditions import ALWAYS
 from macro.engine.template.document import Json, Path, get, intrinsic
-from macro.engine.template.intrinsics import Hole, Text, attribute, is_text, literal, parse
-from macro.engine.template.problems import Problem
-from macro.engine.template.resources import Resource
-from macro.engine.template.stack import Stack
+from macro.engine.template.intrinsics import Text, Unknown, attribute, is_text, literal, parse
+from macro.engine.template.problems import InvalidValueError, Problem
+from macro.engine.template.stack import Site, Stack
 
 _FIX = "Write registry/repository:tag or registry/repository@digest."
 
@@ -33,12 +32,12 @@ _ECR = re.compile(
 _DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "hub.docker.com"})
 
 
-def check_image(value: Json, stack: Stack, user: Resource) -> None:
+def check_image(value: Json, stack: Stack, user: Site) -> None:
     """Raises `InvalidValueError` for an image (no `Fn::If`) that is malformed or in ECR."""
     if not is_text(value):
         raise InvalidValueError("PI202", "An image is text or an intrinsic function.", _FIX)
     text = parse(value, user.loop_variables)
-    known = stack.known(text).text
+    known = stack.known(text, user, ALWAYS).texts[0]
     spelled = "".join(part if isinstance(part, str) else "x" for part in known)
     if _ECR.match(spelled) or any(_is_repository(part, stack, user) for part in text):
         raise InvalidValueError(
@@ -56,8 +55,8 @@ def check_image(value: Json, stack: Stack, user: Resource) -> None:
         )
 
 
-def _is_repository(part: str | Hole, stack: Stack, user: Resource) -> bool:
-    named = attribute(part.value) if isinstance(part, Hole) else None
+def _is_repository(part: str | Unknown, stack: Stack, user: Site) -> bool:
+    named = attribute(part.value) if isinstance(part, Unknown) else None
     found = stack.resource(named[0], user) if named else None
     return found is not None and found.type in (
         "AWS::ECR::Repository",
@@ -135,7 +134,7 @@ def _prefix(name: str) -> str | None:
     return ("docker.io" if host in _DOCKER_HUB else host) + (f"/{path}" if path else "")
 
 
-def find_registry(image: Json, registries: Registries, user: Resource) -> Registry | None:
+def find_registry(image: Json, registries: Registries, user: Site) -> Registry | None:
     """The entry with the longest prefix of the image's registry and path; None: there is none.
 
     Raises `InvalidValueError` where what is literal of the image does not tell which entry it is.

@@ -5,27 +5,14 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from macro.engine.template.document import Path
-from macro.engine.template.intrinsics import Hole, Text, join, literal, split
-from macro.engine.template.problems import Problem
+from macro.engine.template.intrinsics import Text, Unknown, join, literal, literal_parts, split
+from macro.engine.template.problems import InvalidValueError
 from macro.engine.template.resources import Resource
-from macro.engine.template.stack import Stack
-
-
-class InvalidValueError(Exception):
-    """What is wrong with a value as written: a code, the fact and the fix, without the value."""
-
-    def __init__(self, code: str, message: str, fix: str) -> None:
-        super().__init__(message)
-        self.code, self.message, self.fix = code, message, fix
-
-    def at(self, path: Path) -> Problem:
-        """The mistake as a problem of the value at the path."""
-        return Problem(self.code, path, self.message, self.fix)
+from macro.engine.template.stack import Context
 
 
 class Arn(NamedTuple):
-    """The fields of an ARN, each a text with holes."""
+    """The fields of an ARN, each a text that may have unknown parts."""
 
     partition: Text
     service: Text
@@ -34,72 +21,96 @@ class Arn(NamedTuple):
     resource: Text
 
 
+_PARTITION: Text = (Unknown({"Ref": "AWS::Partition"}),)
+_REGION: Text = (Unknown({"Ref": "AWS::Region"}),)
+_ACCOUNT: Text = (Unknown({"Ref": "AWS::AccountId"}),)
+
+
 def arn_of(
     service: str,
-    *resource: str | Hole,
-    partition: Text = (Hole({"Ref": "AWS::Partition"}),),
-    region: Text = (Hole({"Ref": "AWS::Region"}),),
-    account: Text = (Hole({"Ref": "AWS::AccountId"}),),
+    *resource: str | Unknown,
+    partition: Text = _PARTITION,
+    region: Text = _REGION,
+    account: Text = _ACCOUNT,
 ) -> Text:
     """The ARN of a resource; by default one of the stack's own account and Region."""
     return join("arn:", *partition, f":{service}:", *region, ":", *account, ":", *resource)
 
 
-_GLOBAL = ("iam",)  # services whose ARNs name no Region
+def arn_fields(text: Text) -> Arn | None:
+    """The fields of an ARN; None where unknown parts hide its colons, or it has too few."""
+    fields = split(text, ":", 5)
+    return Arn(*fields[1:]) if len(fields) == 6 else None
 
 
-def read_arn(
-    text: Text, service: str, what: str, malformed: str, other: str, stack: Stack
-) -> Arn | None:
-    """The ARN's fields, checked as far as they are literal; None where holes hide its colons.
+class ArnKind(NamedTuple):
+    """What an ARN should be of: a service and, in words, a thing of it, with the codes of problems
+    for an ARN that is malformed and for one of another service."""
 
-    Raises `InvalidValueError`: with the code `malformed` for a field that no ARN has, with `other`
-    for an ARN of another service, and for a wildcard or another partition than the stack's.
+    service: str
+    what: str
+    malformed: str
+    other: str
+    has_region: bool = True
+
+
+SECRET_ARN = ArnKind("secretsmanager", "secret", "PI306", "PI304")
+KEY_ARN = ArnKind("kms", "key", "PI310", "PI310")
+ROLE_ARN = ArnKind("iam", "role", "PI402", "PI402", has_region=False)
+
+
+def read_arn(text: Text, kind: ArnKind, context: Context) -> Arn | None:
+    """The ARN's fields, checked as far as they are literal; None where unknown parts hide its
+    colons.
+
+    Raises `InvalidValueError` for a field that no ARN has, for an ARN of another service or of
+    another partition than the stack's, and for a wildcard.
     """
+    what = kind.what
     fix = f"Copy the ARN of the {what} from the console."
-    if any(character in part for part in text if isinstance(part, str) for character in "*?"):
+    if any(character in "*?" for character in literal_parts(text)):
         message = f"A wildcard in the ARN would open more than this one {what}."
         raise InvalidValueError("PI305", message, f"Write the ARN of the one {what}.")
-    fields = split(text, ":", 5)
-    if len(fields) < 6:
+    arn = arn_fields(text)
+    if arn is None:
         if literal(text) is None:
             return None
-        raise InvalidValueError(malformed, f"The ARN of the {what} has too few fields.", fix)
-    arn = Arn(*fields[1:])
-    if literal(arn.service) not in (None, service):
-        if (service, literal(arn.service)) == ("secretsmanager", "ssm"):
+        raise InvalidValueError(kind.malformed, f"The ARN of the {what} has too few fields.", fix)
+    if literal(arn.service) not in (None, kind.service):
+        if kind is SECRET_ARN and literal(arn.service) == "ssm":
             raise ssm_parameter()
-        raise InvalidValueError(
-            other, f"This is an ARN of {literal(arn.service)}, not of a {what}.", fix
-        )
+        raise InvalidValueError(kind.other, f"This ARN is not a {what}'s.", fix)
     for field, pattern, name in (
         (arn.partition, r"aws(-[a-z]+)*", "partition"),
-        (arn.region, "" if service in _GLOBAL else r"[a-z]+(-[a-z]+)+-\d+", "Region"),
+        (arn.region, r"[a-z]+(-[a-z]+)+-\d+" if kind.has_region else "", "Region"),
         (arn.account, r"\d{12}", "account"),
     ):
         known = literal(field)
         if known is not None and not re.fullmatch(pattern, known, re.ASCII):
-            raise InvalidValueError(
-                malformed, f"The {name} in the ARN of the {what} is malformed.", fix
-            )
-    partition, own = literal(arn.partition), stack.context.partition
-    if partition and own not in (None, partition):
+            message = f"The {name} in the ARN of the {what} is malformed."
+            raise InvalidValueError(kind.malformed, message, fix)
+    if literal(arn.partition) and context.partition not in (None, literal(arn.partition)):
         raise InvalidValueError(
             "PI307",
-            f"The ARN is of the partition {partition}, the stack's Region is in {own}.",
+            f"The ARN of the {what} is of another partition than the stack's Region.",
             "Write ${AWS::Partition} with Fn::Sub, or the ARN as it is in the stack's partition.",
         )
     return arn
 
 
-def in_another_account(arn: Arn, stack: Stack) -> bool:
+def in_another_account(arn: Arn, context: Context) -> bool:
     """Whether the ARN is known to be of another account than the stack's."""
     account = literal(arn.account)
-    return None not in (account, stack.context.account) and account != stack.context.account
+    return None not in (account, context.account) and account != context.account
+
+
+def in_own_account(arn: Arn, context: Context) -> bool:
+    """Whether the ARN is known to be of the stack's own account."""
+    return arn.account in (_ACCOUNT, (context.account or "\0",))
 
 
 def ssm_parameter() -> InvalidValueError:
-    """A parameter of Systems Manager stands where a secret should."""
+    """A parameter of Systems Manager where a secret should be."""
     return InvalidValueError(
         "PI302",
         "This is a parameter of Systems Manager; registry credentials come from Secrets Manager.",
@@ -109,12 +120,9 @@ def ssm_parameter() -> InvalidValueError:
 
 def refuse_type(found: Resource, name: str, code: str, what: str, fix: str) -> None:
     """Raises `InvalidValueError` where `Ref` (`name` "") or `.Arn` of this resource is of another
-    kind.
-
-    Resources of other owners (`Custom::`, modules, third parties) may stand for anything.
+    kind. Resources of other owners (`Custom::`, modules, third parties) may be anything.
     """
     if found.type.startswith("AWS::") and name in ("", "Arn"):
         if found.type != "AWS::CloudFormation::CustomResource":
-            raise InvalidValueError(
-                code, f"{found.logical_id} is an {found.type}, not a {what}.", fix
-            )
+            message = f"{found.logical_id} is an {found.type}, not a {what}."
+            raise InvalidValueError(code, message, fix)

@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
-from macro.engine.template.document import Json, Path, intrinsic
-
-When: TypeAlias = "frozenset[tuple[str, bool]] | None"
-"""The conditions that must hold, each by name with the value it must have; None: they contradict
-each other, so no stack ever gets there."""
-
-ALWAYS: frozenset[tuple[str, bool]] = frozenset()
-
-
-def both(when: When, name: str, value: bool) -> When:
-    """The conditions `when` and, beside them, that the condition `name` has this value."""
-    if when is None or (name, not value) in when:
-        return None
-    return when | {(name, value)}
-
+from macro.engine.template.conditions import Conditions
+from macro.engine.template.document import NO_VALUE, Json, Path, intrinsic
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -38,6 +25,18 @@ class Fork(NamedTuple, Generic[T]):
     condition: str
     then: Fork[T] | T
     otherwise: Fork[T] | T
+
+
+def choice(condition: str, then: Json, otherwise: Json) -> Json:
+    """`Fn::If`."""
+    return {"Fn::If": [condition, then, otherwise]}
+
+
+def written(tree: Fork[Json] | Json) -> Json:
+    """A tree of values as one value: forks become `Fn::If`."""
+    if isinstance(tree, Fork):
+        return choice(tree.condition, written(tree.then), written(tree.otherwise))
+    return tree
 
 
 def forked(node: Json, path: Path) -> Fork[Leaf] | Leaf:
@@ -60,24 +59,25 @@ def graft(tree: Fork[T] | T, grow: Callable[[T], Fork[S] | S]) -> Fork[S] | S:
     return then if then == otherwise else Fork(tree.condition, then, otherwise)
 
 
-def leaves(tree: Fork[T] | T, when: When) -> Iterator[tuple[T, When]]:
+def leaves(tree: Fork[T] | T, when: Conditions) -> Iterator[tuple[T, Conditions]]:
     """Every value of the tree with the conditions under which it is the one."""
     if isinstance(tree, Fork):
-        yield from leaves(tree.then, both(when, tree.condition, True))
-        yield from leaves(tree.otherwise, both(when, tree.condition, False))
+        yield from leaves(tree.then, when.also(tree.condition, True))
+        yield from leaves(tree.otherwise, when.also(tree.condition, False))
     else:
         yield tree, when
 
 
-def branches(node: Json, path: Path, when: When) -> Iterator[tuple[Path, Json, When]]:
-    """Every value that `node` may take, through `Fn::If` to any depth, with its conditions."""
+def branches(node: Json, path: Path, when: Conditions) -> Iterator[tuple[Path, Json, Conditions]]:
+    """Every value that `node` may take, through `Fn::If` to any depth, with its conditions; they
+    may contradict each other."""
     for leaf, holds in leaves(forked(node, path), when):
         yield leaf.path, leaf.value, holds
 
 
 def walk(
-    node: Json, steps: tuple[str, ...], path: Path, when: When
-) -> Iterator[tuple[Path, Json, When]]:
+    node: Json, steps: tuple[str, ...], path: Path, when: Conditions
+) -> Iterator[tuple[Path, Json, Conditions]]:
     """Every value below `node` at the steps (a key, or "*": each item), through `Fn::If`."""
     for at, value, holds in branches(node, path, when):
         if not steps:
@@ -88,3 +88,54 @@ def walk(
                     yield from walk(item, steps[1:], (*at, index), holds)
         elif isinstance(value, dict) and steps[0] in value:
             yield from walk(value[steps[0]], steps[1:], (*at, steps[0]), holds)
+
+
+MOST_CHOICES = 32
+"""How many cases of one value are told apart; beyond, it counts as not known."""
+
+
+def chosen(value: Json) -> Fork[Json] | Json | None:
+    """A value as a tree where `Fn::If` is inside of another function: each leaf has one branch of
+    each. None where there are more than MOST_CHOICES."""
+    tree, count = _chosen(value, MOST_CHOICES)
+    return tree if count <= MOST_CHOICES else None
+
+
+def _chosen(value: Json, room: int) -> tuple[Fork[Json] | Json, int]:
+    condition = _first_condition(value)
+    if condition is None:
+        return value, 1
+    if room < 2:
+        return value, MOST_CHOICES + 1
+    then, count = _chosen(_taken(value, condition, 1), room - 1)
+    otherwise, more = _chosen(_taken(value, condition, 2), room - count)
+    return Fork(condition, then, otherwise), count + more
+
+
+def _first_condition(value: Json) -> str | None:
+    """The condition of an `Fn::If` at or within a value."""
+    todo = [value]
+    while todo:
+        node = todo.pop()
+        match intrinsic(node):
+            case ("Fn::If", [str(condition), _, _]):
+                return condition
+        if isinstance(node, dict):
+            todo += node.values()
+        elif isinstance(node, list):
+            todo += node
+    return None
+
+
+def _taken(value: Json, condition: str, branch: int) -> Json:
+    """The value with every `Fn::If` over this condition replaced by one of its branches; an item
+    of a list that becomes `AWS::NoValue` goes."""
+    match intrinsic(value):
+        case ("Fn::If", [str(name), *_] as argument) if name == condition and len(argument) == 3:
+            return _taken(argument[branch], condition, branch)
+    if isinstance(value, list):
+        items = [_taken(item, condition, branch) for item in value]
+        return [item for item in items if item != NO_VALUE]
+    if isinstance(value, dict):
+        return {key: _taken(item, condition, branch) for key, item in value.items()}
+    return value

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TypeAlias
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 Path: TypeAlias = tuple[str | int, ...]
+
+NO_VALUE: Json = {"Ref": "AWS::NoValue"}
 
 
 def get(node: Json, *steps: str) -> Json:
@@ -18,6 +21,12 @@ def get(node: Json, *steps: str) -> Json:
     return node
 
 
+def section(template: Json, name: str) -> dict[str, Json]:
+    """A section of the template; empty where it has none, or one that is no mapping."""
+    found = get(template, name)
+    return found if isinstance(found, dict) else {}
+
+
 def intrinsic(node: Json) -> tuple[str, Json] | None:
     """The name and the argument of an intrinsic function: `{"Ref": ...}` or `{"Fn::...": ...}`."""
     if isinstance(node, dict) and len(node) == 1:
@@ -27,18 +36,16 @@ def intrinsic(node: Json) -> tuple[str, Json] | None:
     return None
 
 
-NO_VALUE: Json = {"Ref": "AWS::NoValue"}
+def canonical(value: Json) -> str:
+    """The same text for equal values, whatever the order of their keys."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def spelled(name: str) -> Json:
     """A name as a value: in a loop as `Fn::Sub`, since elsewhere than in a key CloudFormation looks
     for a logical id, or takes a text, with the `${Variable}` still in it.
 
-    Source: https://github.com/aws-cloudformation/cfn-language-discussion/blob/main/RFCs/0009-Fn%3A%3AForEach.md
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-foreach-example-outputs.html
+    and ...-example-conditions.html, for `Fn::GetAtt`, `Ref` and the attribute `Condition`.
     """
     return {"Fn::Sub": name} if "${" in name else name
-
-
-def choice(condition: str, then: Json, otherwise: Json) -> Json:
-    """`Fn::If`."""
-    return {"Fn::If": [condition, then, otherwise]}

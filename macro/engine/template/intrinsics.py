@@ -1,18 +1,18 @@
-"""Values that CloudFormation will compute: as text with holes, and as references to resources."""
+"""Values that CloudFormation will compute: as text with unknown parts, and as references."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator
 from itertools import count
 from typing import NamedTuple, TypeAlias
 
-from macro.engine.template.document import Json, intrinsic, spelled
+from macro.engine.template.document import NO_VALUE, Json, canonical, intrinsic, spelled
 
 
-class Hole(NamedTuple):
-    """A part of a text that only CloudFormation knows: an intrinsic, or a dynamic reference."""
+class Unknown(NamedTuple):
+    """A part of a text that only CloudFormation knows: an intrinsic function, or a dynamic
+    reference as it is written."""
 
     value: Json
 
@@ -20,16 +20,11 @@ class Hole(NamedTuple):
         return hash(canonical(self.value))
 
 
-Text: TypeAlias = tuple[str | Hole, ...]
-"""A text with holes; literal parts are not empty, and no two of them stand side by side."""
+Text: TypeAlias = tuple[str | Unknown, ...]
+"""A text with unknown parts; literal parts are not empty, and no two of them are neighbours."""
 
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
-_DYNAMIC_REFERENCE = re.compile(r"(\{\{resolve:[^{}]*\}\})")
-
-
-def canonical(value: Json) -> str:
-    """The same text for equal values, whatever the order of their keys."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+_OPENING = "{{resolve:"
 
 
 def is_text(value: Json) -> bool:
@@ -41,29 +36,66 @@ def is_text(value: Json) -> bool:
     return isinstance(value, str) or (call is not None and call[0] != "Fn::If")
 
 
-def join(*parts: str | Hole) -> Text:
-    """The text that the parts make up; a dynamic reference in a literal becomes a hole."""
-    text: list[str | Hole] = []
+def is_dynamic(part: str | Unknown) -> bool:
+    """Whether a part of a text holds a dynamic reference, which CloudFormation resolves last: after
+    `Fn::Split` and `Fn::Select` have cut it.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+    """
+    return isinstance(part, Unknown) and _OPENING in canonical(part.value)
+
+
+def join(*parts: str | Unknown) -> Text:
+    """The text that the parts make up; a dynamic reference, though it be put together from several
+    of them, becomes one unknown part."""
+    if any(isinstance(part, str) and _OPENING in part for part in parts):
+        return _joined(_with_dynamic_references(parts))
+    return _joined(parts)
+
+
+def _joined(parts: Iterable[str | Unknown]) -> Text:
+    text: list[str | Unknown] = []
     for part in parts:
-        pieces: list[str | Hole] = [part]
-        if isinstance(part, str) and "{{resolve:" in part:
-            pieces = [
-                Hole(piece) if index % 2 else piece
-                for index, piece in enumerate(_DYNAMIC_REFERENCE.split(part))
-            ]
-        for piece in pieces:
-            last = text[-1] if text else None
-            if isinstance(piece, str) and isinstance(last, str):
-                text[-1] = last + piece
-            elif piece != "":
-                text.append(piece)
+        last = text[-1] if text else None
+        if isinstance(part, str) and isinstance(last, str):
+            text[-1] = last + part
+        elif part != "":
+            text.append(part)
     return tuple(text)
 
 
-def parse(value: Json, loop_variables: Collection[str] = ()) -> Text:
-    """A value as text: literals, `Fn::Sub` and `Fn::Join` taken apart, all else a hole.
+def _with_dynamic_references(parts: Iterable[str | Unknown]) -> Iterator[str | Unknown]:
+    """The parts, where those of a dynamic reference are put together into one."""
+    inside: list[str | Unknown] | None = None
+    for part in _joined(parts):
+        if not isinstance(part, str):
+            if inside is None:
+                yield part
+            else:
+                inside.append(part)
+            continue
+        rest = part
+        while rest:
+            if inside is None:
+                before, opening, rest = rest.partition(_OPENING)
+                yield before
+                if opening:
+                    inside = [_OPENING]
+            else:
+                within, closing, rest = rest.partition("}}")
+                inside.append(within + closing)
+                if closing:
+                    yield Unknown(write(_joined(inside)))
+                    inside = None
+    if inside is not None:
+        yield Unknown(write(_joined(inside)))
 
-    In the body of an `Fn::ForEach`, the `${Variable}` of a plain string is a hole too.
+
+def parse(value: Json, loop_variables: Collection[str] = ()) -> Text:
+    """A value as text: literals, `Fn::Sub`, `Fn::Join` and a plain `Fn::Select` taken apart, all
+    else an unknown part.
+
+    In the body of an `Fn::ForEach`, the `${Variable}` of a plain string is an unknown part too.
     """
     if isinstance(value, str):
         return join(*_substituted(value, {}, loop_variables)) if loop_variables else join(value)
@@ -73,17 +105,32 @@ def parse(value: Json, loop_variables: Collection[str] = ()) -> Text:
         case ("Fn::Sub", [str(template), dict(variables)]):
             return join(*_substituted(template, variables, None))
         case ("Fn::Join", [str(delimiter), list(items)]):
-            parts: list[str | Hole] = []
-            for index, item in enumerate(items):
+            parts: list[str | Unknown] = []
+            for index, item in enumerate(item for item in items if item != NO_VALUE):
                 parts += [delimiter] if index else []
                 parts += parse(item, loop_variables)
             return join(*parts)
-    return (Hole(value),)
+        case ("Fn::Select", [int() | str() as index, list(items)]):
+            if str(index).isdecimal() and int(index) < len(items):
+                return parse(items[int(index)], loop_variables)
+        case ("Fn::Select", [int() | str() as index, {"Fn::Split": [str(separator), source]}]):
+            fields = _fields(source, separator, loop_variables)
+            if str(index).isdecimal() and int(index) < len(fields):
+                return fields[int(index)]
+    return (Unknown(value),)
+
+
+def _fields(source: Json, separator: str, loop_variables: Collection[str]) -> list[Text]:
+    """What `Fn::Split` gives; empty where unknown parts may hold the separator too."""
+    text = parse(source, loop_variables)
+    if not separator or not all(isinstance(part, str) for part in text):
+        return []
+    return split(text, separator, -1)
 
 
 def _substituted(
     template: str, variables: dict[str, Json], names: Collection[str] | None
-) -> Iterator[str | Hole]:
+) -> Iterator[str | Unknown]:
     """The parts of `Fn::Sub`'s text; of a plain string where only `names` are placeholders."""
     end = 0
     for found in _PLACEHOLDER.finditer(template):
@@ -97,20 +144,23 @@ def _substituted(
         elif name in variables:
             yield from parse(variables[name])
         elif "." in name:
-            yield Hole({"Fn::GetAtt": list[Json](name.split(".", 1))})
+            yield Unknown({"Fn::GetAtt": list[Json](name.split(".", 1))})
         else:
-            yield Hole({"Ref": name})
+            yield Unknown({"Ref": name})
     yield template[end:]
 
 
-def write(text: Text) -> Json:
-    """A text as a template writes it: a literal, an intrinsic function, or else `Fn::Sub`."""
+def write(text: Text, taken: Collection[str] = ()) -> Json:
+    """A text as a template writes it: a literal, an intrinsic function, or else `Fn::Sub`.
+
+    `taken` are the names that a placeholder must not have: those of the loops around.
+    """
     match text:
         case ():
             return ""
         case (str(literal),):
             return literal
-        case (Hole(only),):
+        case (Unknown(only),):
             return only
     pieces = [
         part.replace("${", "${!") if isinstance(part, str) else _placeholder(part.value)
@@ -118,9 +168,9 @@ def write(text: Text) -> Json:
     ]
     variables: dict[str, Json] = {}
     for index, part in enumerate(text):
-        if isinstance(part, Hole) and pieces[index] is None:
+        if isinstance(part, Unknown) and pieces[index] is None:
             free = (f"Value{number or ''}" for number in count())
-            name = next(name for name in free if f"${{{name}}}" not in pieces)
+            name = next(name for name in free if name not in taken and f"${{{name}}}" not in pieces)
             pieces[index] = f"${{{name}}}"
             variables[name] = part.value
     template = "".join(piece or "" for piece in pieces)
@@ -128,7 +178,7 @@ def write(text: Text) -> Json:
 
 
 def _placeholder(value: Json) -> str | None:
-    """What stands for a hole in the text of `Fn::Sub`; None where nothing can."""
+    """What an unknown part is in the text of `Fn::Sub`; None where it needs a name."""
     if isinstance(value, str):
         return value
     match intrinsic(value):
@@ -136,15 +186,18 @@ def _placeholder(value: Json) -> str | None:
             return f"${{{name}}}"
         case ("Fn::GetAtt", [str(name), str(attribute)]):
             return f"${{{name}.{attribute}}}"
+        case ("Fn::Sub", str(text)) if _OPENING in text:
+            return text
     return None
 
 
 def split(text: Text, separator: str, most: int) -> list[Text]:
-    """The text cut at the separator, at most `most` times; a hole is never cut."""
-    fields: list[list[str | Hole]] = [[]]
+    """The text cut at the separator, at most `most` times (-1: everywhere); an unknown part is
+    never cut."""
+    fields: list[list[str | Unknown]] = [[]]
     for part in text:
         if isinstance(part, str):
-            first, *rest = part.split(separator, most - len(fields) + 1)
+            first, *rest = part.split(separator, most if most < 0 else most - len(fields) + 1)
             fields[-1].append(first)
             fields += [[piece] for piece in rest]
         else:
@@ -153,13 +206,18 @@ def split(text: Text, separator: str, most: int) -> list[Text]:
 
 
 def literal(text: Text) -> str | None:
-    """The text where it has no holes."""
+    """The text where it has no unknown parts."""
     match text:
         case ():
             return ""
         case (str(only),):
             return only
     return None
+
+
+def literal_parts(text: Text) -> str:
+    """What is literal of a text, put together."""
+    return "".join(part for part in text if isinstance(part, str))
 
 
 def attribute(value: Json) -> tuple[str, str] | None:
@@ -169,7 +227,7 @@ def attribute(value: Json) -> tuple[str, str] | None:
     and an `Fn::Sub` or `Fn::Join` that is nothing but one reference.
     """
     match parse(value):
-        case (Hole(only),):
+        case (Unknown(only),):
             value = only
     match intrinsic(value):
         case ("Ref", str(name) | {"Fn::Sub": str(name)}):

@@ -10,7 +10,7 @@ from macro.engine.template.document import Path
 class Problem(NamedTuple):
     """What is wrong at a place in a template, and the fix.
 
-    `code` is stable and stands in docs/problems.md. `on_key` says that the key at `path` is what is
+    `code` is stable and listed in docs/problems.md. `on_key` says that the key at `path` is what is
     wrong rather than its value.
     """
 
@@ -22,3 +22,28 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.message} {self.fix}"
+
+
+class InvalidValueError(Exception):
+    """What is wrong with a value as written: a code, the fact and the fix, without the value."""
+
+    def __init__(self, code: str, message: str, fix: str) -> None:
+        super().__init__(message)
+        self.code, self.message, self.fix = code, message, fix
+
+    def at(self, path: Path) -> Problem:
+        """The mistake as a problem of the value at the path."""
+        return Problem(self.code, path, self.message, self.fix)
+
+
+class Caution(NamedTuple):
+    """What may be wrong with a value as written, where only a deployment decides: a warning that
+    has no place yet."""
+
+    code: str
+    message: str
+    fix: str
+
+    def at(self, path: Path) -> Problem:
+        """The warning, of the value at the path."""
+        return Problem(self.code, path, self.message, self.fix)

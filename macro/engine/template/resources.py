@@ -5,27 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from macro.engine.template.choices import ALWAYS
+from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import Json, Path, get
-
-
-class Loop(NamedTuple):
-    """An `Fn::ForEach`: its key's path, its loop variable and what it runs over."""
-
-    path: Path
-    variable: str
-    collection: Json
-
-    @property
-    def body(self) -> Path:
-        """Where the resources of one turn of the loop stand."""
-        return (*self.path, 2)
+from macro.engine.template.loops import Loop, Turn, fill, read_loop
 
 
 class Resource(NamedTuple):
     """A resource as the template declares it; in a loop, `logical_id` still holds `${Variable}`.
 
-    `unrolled`: it is one turn of a loop, with the loop's variables filled in; `path` is the loop's.
+    `turn` is not empty where this is one turn of a loop: `logical_id` and `body` are filled in,
+    while `path` is that of the whole loop's resource.
     """
 
     path: Path
@@ -33,19 +22,34 @@ class Resource(NamedTuple):
     type: str
     body: dict[str, Json]
     loops: tuple[Loop, ...]
-    unrolled: bool = False
+    turn: Turn = ()
 
     @property
-    def when(self) -> frozenset[tuple[str, bool]]:
-        """The condition under which the resource exists."""
+    def when(self) -> Conditions:
+        """The condition under which the resource exists, as far as `has_plain_condition`."""
         match self.body.get("Condition"):
             case str(condition) | {"Fn::Sub": str(condition)}:
-                return frozenset({(condition, True)})
+                return Conditions({(condition, True)})
         return ALWAYS
+
+    @property
+    def has_plain_condition(self) -> bool:
+        """Whether `when` says all: the resource's condition is named by text or `Fn::Sub`."""
+        return "Condition" not in self.body or bool(self.when)
 
     @property
     def loop_variables(self) -> frozenset[str]:
         return frozenset(loop.variable for loop in self.loops)
+
+    def property(self, name: str) -> Json:
+        """A property's value as written; None where it has none."""
+        return get(self.body, "Properties", name)
+
+    def in_turn(self, logical_id: str, turn: Turn) -> Resource:
+        """The resource as one turn of its loops makes it."""
+        body = fill(self.body, turn)
+        assert isinstance(body, dict)
+        return Resource(self.path, logical_id, self.type, body, (), turn)
 
 
 def resources(template: Json) -> Iterator[Resource]:
@@ -57,11 +61,9 @@ def _resources(section: Json, path: Path, loops: tuple[Loop, ...]) -> Iterator[R
     if not isinstance(section, dict):
         return
     for key, body in section.items():
-        if key.startswith("Fn::ForEach::"):
-            match body:
-                case [str(variable), collection, inner]:
-                    loop = Loop((*path, key), variable, collection)
-                    yield from _resources(inner, loop.body, (*loops, loop))
+        if found := read_loop(key, body, (*path, key)):
+            loop, inner = found
+            yield from _resources(inner, loop.body, (*loops, loop))
         elif isinstance(body, dict):
             kind = body.get("Type")
             yield Resource((*path, key), key, kind if isinstance(kind, str) else "", body, loops)

@@ -1,15 +1,17 @@
-"""A template and what is known of its stack: parameters, resources, their dependencies."""
+"""A template and what is known of its stack: its resources, their dependencies, its conditions."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from itertools import product
 from types import MappingProxyType
 from typing import NamedTuple
 
-from macro.engine.template.document import Json, Path, get
-from macro.engine.template.intrinsics import Hole, Text, canonical, join, parse, references
+from macro.engine.template.conditions import Conditions, ConditionSolver
+from macro.engine.template.document import Json, Path, section
+from macro.engine.template.evaluation import Possible, Values
+from macro.engine.template.intrinsics import Text, parse, references
+from macro.engine.template.loops import Loop, Turn, fill, fill_text, read_loop, variables_in
 from macro.engine.template.resources import Resource, resources
 
 PSEUDO_PARAMETERS = frozenset(
@@ -52,14 +54,22 @@ class Context(NamedTuple):
         return _PARTITIONS.get("-".join(self.region.split("-")[:-2]), "aws")
 
 
-class Known(NamedTuple):
-    """A text with the values of parameters filled in where they are known.
+class Site(NamedTuple):
+    """From where a value is read: a resource, and a turn of the loops around it.
 
-    `defaults` names the parameters whose value is the template's default: another may be deployed.
+    The turn is empty outside of loops, and where a loop's collection is not known.
     """
 
-    text: Text
-    defaults: tuple[str, ...]
+    resource: Resource
+    turn: Turn = ()
+
+    @property
+    def loop_variables(self) -> frozenset[str]:
+        return self.resource.loop_variables
+
+
+MOST_TURNS = 500
+"""CloudFormation's limit on a template's resources, and so on the turns of a loop of any use."""
 
 
 class Stack:
@@ -69,132 +79,165 @@ class Stack:
         self.template = template
         self.context = context
         self.resources = list(resources(template))
-        self._by_id: dict[str, list[Resource]] = {}
+        self.values = Values(
+            template,
+            context.parameters,
+            {
+                "AWS::Region": context.region,
+                "AWS::AccountId": context.account,
+                "AWS::Partition": context.partition,
+            },
+        )
+        conditions = dict(self._conditions(section(template, "Conditions"), ()))
+        self.condition_names = frozenset(conditions)
+        self.solver = ConditionSolver(conditions, self.values.domains())
+        self._turns: dict[tuple[Path, ...], tuple[Turn, ...] | None] = {}
+        self._by_id: dict[str, list[tuple[Resource, Turn]]] = {}
+        self._open: dict[str, list[Resource]] = {}
+        self._open_by_head: dict[str, list[str]] = {}
         for resource in self.resources:
-            self._by_id.setdefault(resource.logical_id, []).append(resource)
-        self._looped: dict[str, list[tuple[re.Pattern[str], Resource]]] = {}
-        for resource in self.resources:
-            if resource.loops and (variable := _VARIABLE.search(resource.logical_id)):
-                head = resource.logical_id[: variable.start()]
-                pattern = _id_pattern(resource.logical_id)
-                self._looped.setdefault(head, []).append((pattern, resource))
-        self._head_lengths = sorted({len(head) for head in self._looped}, reverse=True)
-        self._by_property: dict[tuple[str, str], dict[Text, list[Resource]]] = {}
-        self._possible: dict[frozenset[tuple[str, bool]], bool] = {}
+            found = self.turns(resource.loops)
+            if found is None:
+                self._open.setdefault(resource.logical_id, []).append(resource)
+                head = re.split(r"[$&]\{", resource.logical_id, maxsplit=1)[0]
+                self._open_by_head.setdefault(head, []).append(resource.logical_id)
+            for turn in found or ():
+                made = fill_text(resource.logical_id, turn)
+                self._by_id.setdefault(made, []).append((resource, turn))
+        self._by_property: dict[tuple[str, str], dict[Text, list[tuple[Resource, Turn]]]] = {}
         self._dependencies: dict[Path, tuple[Resource, ...]] = {}
 
-    def parameter(self, name: str) -> tuple[str, bool] | None:
-        """The parameter's value where it is known, and whether that is the template's default.
+    @property
+    def logical_ids(self) -> set[str]:
+        """The logical ids of all resources, in every turn of the loops as far as they are known."""
+        return {*self._by_id, *self._open}
 
-        The value of a parameter of an SSM type is the name of a parameter in SSM, so what `Ref`
-        gives is not known. CloudFormation shows the value of a NoEcho parameter as asterisks.
+    def turns(self, loops: tuple[Loop, ...]) -> tuple[Turn, ...] | None:
+        """The turns of loops within each other; None where a collection is not known, or where
+        there are more than MOST_TURNS."""
+        key = tuple(loop.path for loop in loops)
+        if key not in self._turns:
+            found: list[Turn] | None = [()]
+            for loop in loops:
+                found = None if found is None else self._further(loop, found)
+            self._turns[key] = None if found is None else tuple(found)
+        return self._turns[key]
+
+    def _further(self, loop: Loop, around: list[Turn]) -> list[Turn] | None:
+        further: list[Turn] = []
+        for turn in around:
+            items = self.values.items(loop.collection, turn)
+            if items is None or len(further) + len(items.values) > MOST_TURNS:
+                return None
+            further += [(*turn, (loop.variable, item)) for item in items.values]
+        return further
+
+    def sites(self, resource: Resource) -> list[Site]:
+        """The resource in each turn of its loops; once, with the variables open, where their
+        collections are not known."""
+        return [Site(resource, turn) for turn in self.turns(resource.loops) or ((),)]
+
+    def site_of(self, found: Resource, user: Site) -> Site:
+        """Where a resource, found from a site, reads its own values."""
+        return Site(found, user.turn[: len(found.loops)])
+
+    def _conditions(self, conditions: Mapping[str, Json], turn: Turn) -> Iterator[tuple[str, Json]]:
+        """The conditions that the template declares, loops with known collections unrolled."""
+        for key, expression in conditions.items():
+            found = read_loop(key, expression, ())
+            if found is None:
+                yield fill_text(key, turn), fill(expression, turn) if turn else expression
+                continue
+            loop, body = found
+            items = self.values.items(loop.collection, turn)
+            if items and len(items.values) <= MOST_TURNS and isinstance(body, dict):
+                for item in items.values:
+                    yield from self._conditions(body, (*turn, (loop.variable, item)))
+
+    def holds_at(self, when: Conditions, turn: Turn) -> Conditions:
+        """Conditions with their names as one turn of the loops has them."""
+        if not turn:
+            return when
+        return Conditions((fill_text(name, turn), truth) for name, truth in when)
+
+    def possible(self, when: Conditions, site: Site) -> bool:
+        """Whether some deployment has these conditions at once, in the site's turn."""
+        return self.solver.possible(self.holds_at(when, site.turn))
+
+    def reached(self, when: Conditions, site: Site) -> bool:
+        """Whether this deployment may have these conditions, in the site's turn."""
+        return self.solver.reached(self.holds_at(when, site.turn))
+
+    def implies(self, when: Conditions, other: Conditions, sites: list[Site]) -> bool:
+        """Whether, at all of the sites, the others hold in every deployment that has `when`."""
+        return other <= when or all(
+            self.solver.implies(self.holds_at(when, one.turn), self.holds_at(other, one.turn))
+            for one in sites
+        )
+
+    def known(self, text: Text, site: Site, when: Conditions) -> Possible:
+        """The texts that one with unknown parts can be, where it is read under these conditions."""
+        return self.values.known(text, site.turn, self.holds_at(when, site.turn), self.solver)
+
+    def resource(self, logical_id: str, site: Site) -> Resource | None:
+        """The resource that the logical id names where a site writes it.
+
+        One of the site's own loops, or outside of all, is given as it is declared; one of another
+        loop as its turn makes it, under the logical id that is written.
         """
-        declared = get(self.template, "Parameters", name)
-        kind = get(declared, "Type")
-        if not isinstance(declared, dict) or (
-            isinstance(kind, str) and kind.startswith("AWS::SSM::Parameter::Value<")
-        ):
-            return None
-        given = self.context.parameters.get(name)
-        value = declared.get("Default") if given is None else given
-        if not isinstance(value, str) or not value.strip("*"):
-            return None
-        return value, given is None
-
-    def known(self, text: Text) -> Known:
-        """The text with the values of parameters and mappings in it."""
-        parts: list[str | Hole] = []
-        defaults: list[str] = []
-        for part in text:
-            found = self._value(part.value) if isinstance(part, Hole) else None
-            if found:
-                part, names = found
-                defaults += names
-            parts.append(part)
-        return Known(join(*parts), tuple(dict.fromkeys(defaults)))
-
-    def _value(self, value: Json) -> tuple[str, list[str]] | None:
-        """What a value comes to, if that is known, and the parameters whose default decided it."""
-        match value:
-            case str() if not value.startswith("{{resolve:"):
-                return value, []
-            case {"Ref": "AWS::Region"}:
-                return (self.context.region, []) if self.context.region else None
-            case {"Ref": "AWS::AccountId"}:
-                return (self.context.account, []) if self.context.account else None
-            case {"Ref": str(name)} if found := self.parameter(name):
-                return found[0], [name] if found[1] else []
-            case {"Fn::FindInMap": [str(name), *keys]} if len(keys) == 2:
-                known = [self._value(key) for key in keys]
-                names = [key[0] for key in known if key]
-                mapped = get(self.template, "Mappings", name, *names)
-                if isinstance(mapped, str) and mapped and len(names) == 2:
-                    return mapped, [default for key in known if key for default in key[1]]
+        written = fill_text(logical_id, site.turn)
+        loops = site.resource.loops
+        for resource, turn in self._by_id.get(written, ()):
+            if resource.loops == loops[: len(resource.loops)] and turn == site.turn[: len(turn)]:
+                return resource
+        for resource, turn in self._by_id.get(written, ()):
+            return resource.in_turn(logical_id, turn)
+        for resource in self._open.get(logical_id, ()):
+            if resource.loops == loops[: len(resource.loops)]:
+                return resource
         return None
 
-    def resource(self, logical_id: str, user: Resource) -> Resource | None:
-        """The resource that the logical id names where `user` writes it.
+    def is_open(self, logical_id: str, site: Site) -> bool:
+        """Whether the logical id may be that of a resource which a loop over a collection that is
+        not known makes: then it is not known which resource it names, if any."""
+        written = fill_text(logical_id, site.turn)
+        if written in self._by_id or self.values.is_parameter(written):
+            return False
+        if variables_in(written) & site.loop_variables:
+            return True
+        return any(
+            _may_become(pattern, written)
+            for length in {len(head) for head in self._open_by_head}
+            for pattern in self._open_by_head.get(written[:length], ())
+        )
 
-        A resource made by another loop is given as that loop makes it for this logical id: as if it
-        stood beside `user`, with the loop's variables filled in.
-        """
-        visible = [
-            resource
-            for resource in self._by_id.get(logical_id, ())
-            if resource.loops == user.loops[: len(resource.loops)]
-        ]
-        if visible:
-            return max(visible, key=lambda resource: len(resource.loops))
-        for pattern, resource in self._made_in_loops(logical_id):
-            if (found := pattern.fullmatch(logical_id)) and _runs_over(resource, found.groupdict()):
-                return Resource(
-                    resource.path,
-                    logical_id,
-                    resource.type,
-                    {key: _fill(value, found.groupdict()) for key, value in resource.body.items()},
-                    user.loops,
-                    unrolled=True,
-                )
-        return None
-
-    def _made_in_loops(self, logical_id: str) -> Iterator[tuple[re.Pattern[str], Resource]]:
-        """The loops' resources whose logical id begins, up to its first variable, like this one."""
-        for length in self._head_lengths:
-            yield from self._looped.get(logical_id[:length], ())
-
-    def possible(self, when: frozenset[tuple[str, bool]]) -> bool:
-        """Whether some stack may have these conditions at once.
-
-        `Fn::And`, `Fn::Or`, `Fn::Not` and `Condition` tie conditions together; what else they say,
-        such as `Fn::Equals`, is taken to be free.
-        """
-        found = self._possible.get(when, True if len(when) < 2 else None)
-        if found is None:
-            conditions = get(self.template, "Conditions")
-            section = conditions if isinstance(conditions, dict) else {}
-            terms: Json = [{"Condition": name} for name, _ in when]
-            free = sorted(_free_terms(terms, section, frozenset()))
-            found = len(free) > MOST_FREE_TERMS or any(
-                all(_holds({"Condition": name}, section, world) == value for name, value in when)
-                for truths in product((True, False), repeat=len(free))
-                for world in [dict(zip(free, truths, strict=True))]
-            )
-            self._possible[when] = found
+    def with_property(self, kind: str, name: str, value: Text, site: Site) -> list[Resource]:
+        """The resources of a type whose property has this very text; a site's own are given as they
+        are declared, those of other loops as their turns make them."""
+        found = []
+        loops = site.resource.loops
+        for resource, turn in self._index(kind, name).get(value, ()):
+            if resource.loops == loops[: len(resource.loops)] and turn == site.turn[: len(turn)]:
+                found.append(resource)
+            else:
+                found.append(resource.in_turn(fill_text(resource.logical_id, turn), turn))
         return found
 
-    def with_property(self, kind: str, name: str, value: Text, user: Resource) -> Resource | None:
-        """The resource of this type whose property has this very text, in reach of `user`."""
+    def _index(self, kind: str, name: str) -> dict[Text, list[tuple[Resource, Turn]]]:
         index = self._by_property.get((kind, name))
         if index is None:
             index = self._by_property[kind, name] = {}
             for resource in self.resources:
-                if resource.type == kind:
-                    own = parse(get(resource.body, "Properties", name), resource.loop_variables)
-                    index.setdefault(own, []).append(resource)
-        for resource in index.get(value, ()):
-            if resource.loops == user.loops[: len(resource.loops)]:
-                return resource
-        return None
+                if resource.type != kind:
+                    continue
+                written = resource.property(name)
+                if written is None:
+                    continue
+                text = parse(written, resource.loop_variables)
+                for turn in self.turns(resource.loops) or ((),):
+                    for own in self.values.known(text, turn).texts:
+                        index.setdefault(own, []).append((resource, turn))
+        return index
 
     def dependencies(self, resource: Resource) -> tuple[Resource, ...]:
         """The resources that CloudFormation creates before this one, as its template says."""
@@ -203,89 +246,32 @@ class Stack:
             depends_on = resource.body.get("DependsOn")
             names = [*references(resource.body)]
             names += [depends_on] if isinstance(depends_on, str) else []
-            names += (
-                [x for x in depends_on if isinstance(x, str)]
-                if isinstance(depends_on, list)
-                else []
-            )
-            there = (self.resource(name, resource) for name in dict.fromkeys(names))
-            found = tuple(other for other in there if other and other.path != resource.path)
-            self._dependencies[resource.path] = found
+            if isinstance(depends_on, list):
+                names += [name for name in depends_on if isinstance(name, str)]
+            others = {
+                other.path: other
+                for name in dict.fromkeys(names)
+                for site in (self.sites(resource) if variables_in(name) else [Site(resource)])
+                for other in [self.resource(name, site)]
+                if other and other.path != resource.path
+            }
+            found = self._dependencies[resource.path] = tuple(others.values())
         return found
 
 
-MOST_FREE_TERMS = 8  # 256 worlds; where conditions tie more together, all are taken for possible
-
-
-def _free_terms(node: Json, section: dict[str, Json], within: frozenset[str]) -> set[str]:
-    """What the truth of conditions comes down to: expressions other than `And`, `Or` and `Not`."""
-    if isinstance(node, list):
-        return set[str]().union(*(_free_terms(term, section, within) for term in node))
-    match node:
-        case {"Condition": str(name), **others} if not others:
-            if name in within or name not in section:
-                return {canonical(node)}
-            return _free_terms(section[name], section, within | {name})
-        case {"Fn::And": list(terms)} | {"Fn::Or": list(terms)} | {"Fn::Not": list(terms)}:
-            return _free_terms(terms, section, within)
-    return {canonical(node)}
-
-
-def _holds(node: Json, section: dict[str, Json], world: Mapping[str, bool]) -> bool:
-    """The truth of a condition where the free terms have these truths."""
-    known = world.get(canonical(node))
-    if known is not None:
-        return known
-    match node:
-        case {"Condition": str(name)}:
-            return _holds(section[name], section, world)
-        case {"Fn::And": list(terms)}:
-            return all(_holds(term, section, world) for term in terms)
-        case {"Fn::Or": list(terms)}:
-            return any(_holds(term, section, world) for term in terms)
-        case {"Fn::Not": list(terms)}:
-            return not any(_holds(term, section, world) for term in terms)
-    return True
-
-
-_VARIABLE = re.compile(r"[$&]\{(\w+)\}")
-
-
-def _id_pattern(logical_id: str) -> re.Pattern[str]:
-    """Matches what a logical id with loop variables becomes; the variables are its groups."""
-    seen: set[str] = set()
-    pattern = ""
-    for index, piece in enumerate(_VARIABLE.split(logical_id)):
-        if index % 2 == 0:
-            pattern += re.escape(piece)
-        else:
-            pattern += f"(?P={piece})" if piece in seen else f"(?P<{piece}>.+?)"
-            seen.add(piece)
-    return re.compile(pattern)
-
-
-def _runs_over(resource: Resource, values: Mapping[str, str]) -> bool:
-    """Whether the resource's loops, as far as they are spelled out, reach these values."""
-    return all(
-        not isinstance(loop.collection, list)
-        or values.get(loop.variable, "${").startswith("${")
-        or values[loop.variable] in loop.collection
-        for loop in resource.loops
-    )
-
-
-def _fill(node: Json, values: Mapping[str, str]) -> Json:
-    """The node with a loop's variables replaced by values, or by another loop's variables."""
-    if isinstance(node, str):
-        for name, text in values.items():
-            node = node.replace(f"${{{name}}}", text)
-        return node
-    if isinstance(node, list):
-        return [_fill(item, values) for item in node]
-    if isinstance(node, dict):
-        match node:
-            case {"Ref": str(name)} if name in values:
-                text = values[name]
-                return {"Ref": text[2:-1]} if text.startswith("${") else text
-        return {key: _fill(item, values) for key, item in node.items()}
-    return node
+def _may_become(pattern: str, logical_id: str) -> bool:
+    """Whether a logical id with loop variables may become this one: it begins and ends like it, and
+    has the literal parts between in their order."""
+    pieces = re.split(r"[$&]\{\w+\}", pattern)
+    if len(pieces) == 1:
+        return pattern == logical_id
+    first, *middle, last = pieces
+    if not (logical_id.startswith(first) and logical_id.endswith(last)):
+        return False
+    place, end = len(first), len(logical_id) - len(last)
+    for piece in middle:
+        place = logical_id.find(piece, place + 1, end)
+        if place < 0:
+            return False
+        place += len(piece)
+    return place < end

@@ -1,0 +1,299 @@
+"""The key of a secret as written -> what `kms:Decrypt` is granted on.
+
+Source: https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html (aliases in
+IAM); IAM knows keys by ARN alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from macro.engine.grants.secrets import Secret, give_arn, open_reference
+from macro.engine.template.arn import (
+    KEY_ARN,
+    arn_fields,
+    arn_of,
+    in_own_account,
+    read_arn,
+    refuse_type,
+)
+from macro.engine.template.choices import branches, chosen, leaves
+from macro.engine.template.conditions import Conditions
+from macro.engine.template.document import NO_VALUE, Json, Path
+from macro.engine.template.intrinsics import (
+    Text,
+    Unknown,
+    arn_attribute,
+    attribute,
+    is_text,
+    literal,
+    literal_parts,
+    parse,
+    write,
+)
+from macro.engine.template.problems import Caution, InvalidValueError
+from macro.engine.template.resources import Resource
+from macro.engine.template.stack import Site, Stack
+
+_KEYS = ("AWS::KMS::Key", "AWS::KMS::ReplicaKey")
+_ALIAS = "AWS::KMS::Alias"
+_OWN_ALIAS = "alias/aws/secretsmanager"
+_KEY_ID = r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}|mrk-[0-9a-f]{32}"
+
+_FIX = "Write the key's ARN, its id, its alias (alias/name), or Ref to a key in the template."
+
+
+class Key(NamedTuple):
+    """What `kms:Decrypt` is granted on: a key, or the keys of an account that have `alias`.
+
+    `defaults` names the parameters whose default decided the form; `cautions` say what would not
+    work.
+    """
+
+    resource: Json
+    alias: Json = None
+    defaults: tuple[str, ...] = ()
+    cautions: tuple[Caution, ...] = ()
+
+
+class FoundKey(NamedTuple):
+    """A key, or what is wrong with it, where it is written and under which conditions; None: no key
+    needs a grant."""
+
+    path: Path
+    when: Conditions
+    key: Key | InvalidValueError | None
+
+
+class _Reader(NamedTuple):
+    """Where a key is read; `seen` has the aliases that led there."""
+
+    secret: Secret
+    site: Site
+    stack: Stack
+    seen: frozenset[tuple[Path, object]] = frozenset()
+
+    def following(self, alias: Resource) -> _Reader:
+        """Where the key of an alias is read. Raises InvalidValueError for one that was seen."""
+        here = alias.path, alias.turn or self.site.turn
+        if here in self.seen:
+            raise InvalidValueError("PI310", f"The alias {alias.logical_id} names itself.", _FIX)
+        return self._replace(site=self.stack.site_of(alias, self.site), seen=self.seen | {here})
+
+
+def read_keys(
+    value: Json, path: Path, when: Conditions, secret: Secret, site: Site, stack: Stack
+) -> Iterator[FoundKey]:
+    """The keys that open a secret whose key is written as `value`, each with its conditions.
+
+    Where no key is written, they are those of the secret's resources in the template. `secret`
+    tells the Region of a key that is written by its id alone. The key that AWS manages (which the
+    account may use anyhow) gives nothing; for a secret of another account, which that key never
+    opens, it is a mistake.
+    """
+    reader = _Reader(secret, site, stack)
+    for at, leaf, holds in branches(value, path, when):
+        if leaf not in (None, NO_VALUE):
+            yield from _read_value(leaf, at, holds, reader)
+            continue
+        if secret.elsewhere:
+            yield FoundKey(at, holds, _foreign_key())
+        for declared in secret.declarations:
+            own = reader._replace(site=stack.site_of(declared, site))
+            own_path = (*declared.path, "Properties", "KmsKeyId")
+            for key_path, key, inner in branches(
+                declared.property("KmsKeyId"), own_path, holds.both(declared.when)
+            ):
+                if key not in (None, NO_VALUE):
+                    yield from _read_value(key, key_path, inner, own)
+
+
+def _read_value(value: Json, path: Path, when: Conditions, reader: _Reader) -> Iterator[FoundKey]:
+    """The keys of a value without `Fn::If` at its top; it may have some within."""
+    tree = chosen(value)
+    if tree is None:
+        message = "The key has too many cases of Fn::If to tell apart."
+        fix = "Put Fn::If around the whole key, or pass the key as a parameter."
+        yield FoundKey(path, when, InvalidValueError("PI315", message, fix))
+        return
+    cases: Iterator[tuple[Json, Conditions]] = leaves(tree, when)
+    for leaf, holds in cases:
+        if holds.contradictory:
+            continue
+        try:
+            if not is_text(leaf):
+                raise InvalidValueError("PI310", "A key is text or an intrinsic function.", _FIX)
+            yield from _read(leaf, path, holds, reader)
+        except InvalidValueError as error:
+            yield FoundKey(path, holds, error)
+
+
+def _read(value: Json, path: Path, when: Conditions, reader: _Reader) -> Iterator[FoundKey]:
+    site, stack = reader.site, reader.stack
+    if named := attribute(value):
+        logical_id, name = named
+        if found := stack.resource(logical_id, site):
+            if found.type in _KEYS:
+                yield FoundKey(path, when, Key(arn_attribute(logical_id)))
+                return
+            if found.type == _ALIAS and not name:
+                yield from _followed(found, path, when, reader)
+                return
+            refuse_type(found, name, "PI310", "key", _FIX)
+        elif stack.is_open(logical_id, site):
+            raise open_reference("key")
+    text = parse(value, site.loop_variables)
+    possible = stack.known(text, site, when)
+    if len(possible.texts) == 1:
+        outside = when
+        for alias in _aliases_named(possible.texts[0], reader):
+            own = stack.holds_at(alias.when, site.turn)
+            if not stack.solver.possible(stack.holds_at(outside, site.turn).both(own)):
+                continue
+            yield from _followed(alias, path, outside.both(alias.when), reader)
+            if stack.solver.implies(stack.holds_at(outside, site.turn), own):
+                return
+            ((condition, _),) = alias.when
+            outside = outside.also(condition, False)
+        when = outside
+    found_key = _combined(value, text, possible.texts, reader)
+    if found_key is not None:
+        yield FoundKey(path, when, found_key._replace(defaults=possible.defaults))
+    elif reader.secret.elsewhere:
+        raise _foreign_key()
+
+
+def _followed(alias: Resource, path: Path, when: Conditions, reader: _Reader) -> Iterator[FoundKey]:
+    """The key that an alias of the template is for."""
+    following = reader.following(alias)
+    for _, target, holds in branches(alias.property("TargetKeyId"), path, when):
+        if target not in (None, NO_VALUE):
+            yield from _read_value(target, path, holds, following)
+
+
+def _aliases_named(known: Text, reader: _Reader) -> list[Resource]:
+    """The aliases of the template that a text names, by name or by ARN."""
+    name = known
+    if known and isinstance(known[0], str) and known[0].startswith("arn:"):
+        arn = arn_fields(known)
+        if arn is None or not in_own_account(arn, reader.stack.context):
+            return []
+        name = arn.resource
+    if not name or not isinstance(name[0], str) or not name[0].startswith("alias/"):
+        return []
+    return reader.stack.with_property(_ALIAS, "AliasName", name, reader.site)
+
+
+def _foreign_key() -> InvalidValueError:
+    # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html
+    return InvalidValueError(
+        "PI311",
+        "A secret of another account opens with a customer-managed key of that account alone.",
+        "Write KmsKey: and the key's ARN, or Grant: false where the role may use it already.",
+    )
+
+
+def _combined(value: Json, text: Text, texts: tuple[Text, ...], reader: _Reader) -> Key | None:
+    """The key that is right for every text that the value can have; None: AWS's own."""
+    keys: dict[str, Key] = {}
+    errors: list[InvalidValueError] = []
+    own = 0
+    for known in texts:
+        try:
+            form, key = _key(value, text, known, reader)
+        except InvalidValueError as error:
+            errors.append(error)
+        else:
+            own += key is None
+            if key is not None:
+                keys[form] = key
+    if not keys:
+        if errors and not own:
+            raise errors[0]
+        return None
+    if len(keys) > 1:
+        raise InvalidValueError(
+            "PI314",
+            "The values that the key can have are of different forms.",
+            "Give all of them as the keys' ARNs.",
+        )
+    (found,) = keys.values()
+    wrong = tuple(
+        Caution("PI905", f"This fails where another value is deployed: {error}", error.fix)
+        for error in errors
+    )
+    return found._replace(cautions=wrong + found.cautions)
+
+
+def _key(value: Json, text: Text, known: Text, reader: _Reader) -> tuple[str, Key | None]:
+    """The form of one text, and the key that it names; None: AWS's own."""
+    secret, taken = reader.secret, reader.site.loop_variables
+    match known:
+        case (str(head), *_) if head.startswith("arn:"):
+            return _key_by_arn(value, text, known, reader)
+        case (str(head), *_) if head.startswith("alias/"):
+            _check_alias(known)
+            if literal(known) == _OWN_ALIAS:
+                return "alias", None
+            if secret.elsewhere:
+                raise _foreign_key()
+            all_keys = arn_of("kms", "key/*", region=parse(secret.region))
+            return "alias", Key(write(all_keys, taken), write(text, taken))
+        case (str(only),) if re.fullmatch(_KEY_ID, only):
+            if secret.elsewhere:
+                raise _foreign_key()
+            arn = arn_of("kms", "key/", *text, region=parse(secret.region))
+            return "id", Key(write(arn, taken))
+        case () | (str(), *_):
+            raise InvalidValueError("PI310", "This is no key of KMS.", _FIX)
+        case (Unknown(opaque),) if reader.stack.values.head(opaque).startswith("arn:"):
+            return "arn", Key(value)
+    message = "Nothing is known of this key's value: an id or an alias would not work here."
+    caution = Caution("PI906", message, give_arn(text, reader.stack))
+    return "arn", Key(value, cautions=(caution,))
+
+
+def _check_alias(name: Text) -> None:
+    written = literal_parts(name)
+    if "*" in written or "?" in written:
+        raise InvalidValueError("PI305", "A wildcard would open other keys than this one.", _FIX)
+    if written.startswith("alias/aws/") and written != _OWN_ALIAS:
+        raise InvalidValueError(
+            "PI310",
+            "Secrets Manager cannot use the key that AWS manages for another service.",
+            _FIX,
+        )
+    if not re.fullmatch(r"alias/[\w/-]*", written, re.ASCII) or name == ("alias/",):
+        raise InvalidValueError("PI310", "This is no alias of a key.", _FIX)
+
+
+def _key_by_arn(value: Json, text: Text, known: Text, reader: _Reader) -> tuple[str, Key | None]:
+    arn = read_arn(known, KEY_ARN, reader.stack.context)
+    match arn and arn.resource:
+        case (str(head), *_) if head.startswith("alias/"):
+            assert arn
+            _check_alias(arn.resource)
+            if literal(arn.resource) == _OWN_ALIAS:
+                return "arn", None
+            written = arn_fields(text)
+            if written is None:
+                raise InvalidValueError(
+                    "PI310",
+                    "IAM knows keys by ARN, not by the ARN of an alias, as this value has.",
+                    "Give the value as the key's ARN, or as the alias's name: alias/name.",
+                )
+            all_keys = arn_of(
+                "kms",
+                "key/*",
+                partition=written.partition,
+                region=written.region,
+                account=written.account,
+            )
+            return "alias arn", Key(write(all_keys), write(written.resource))
+        case (str(key_id),) if not re.fullmatch(f"key/({_KEY_ID})", key_id):
+            raise InvalidValueError("PI310", "This ARN is not a key's.", _FIX)
+        case (str(head), *_) if not head.startswith("key/"):
+            raise InvalidValueError("PI310", "This ARN is not a key's.", _FIX)
+    return "arn", Key(value)

@@ -1,0 +1,270 @@
+"""A container's secret, key and role as written -> what the role needs to be allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from macro.engine.grants.kms_keys import Key, read_keys
+from macro.engine.grants.permissions import (
+    Grant,
+    Permission,
+    key_permission,
+    secret_permissions,
+)
+from macro.engine.grants.roles import CreatedRole, NamedRole, Role, read_role
+from macro.engine.grants.secrets import REGION, Reader, Secret, parameter_of, read_secret
+from macro.engine.shorthand.block import Pull
+from macro.engine.shorthand.containers import Container
+from macro.engine.shorthand.places import Place
+from macro.engine.template.choices import Fork, branches, leaves
+from macro.engine.template.conditions import ALWAYS, Conditions
+from macro.engine.template.document import NO_VALUE, Json, Path, canonical
+from macro.engine.template.problems import Caution, InvalidValueError, Problem
+from macro.engine.template.resources import Resource
+from macro.engine.template.stack import Site, Stack
+
+
+class Need(NamedTuple):
+    """What a container needs its role to be allowed, where `when` holds; `path` is the shorthand's.
+
+    `permission` None: nothing, but a role there must be.
+    """
+
+    path: Path
+    when: Conditions
+    permission: Permission | None
+
+
+class ContainerNeeds(NamedTuple):
+    """What a container's credentials take (`AWS::NoValue`: the image is public), as a tree like the
+    shorthand's; what its role needs; and what is or may be wrong."""
+
+    parameters: Fork[Json] | Json
+    needs: tuple[Need, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+def read_needs(
+    pull: Fork[Pull] | Pull, path: Path, container: Container, site: Site, stack: Stack
+) -> ContainerNeeds:
+    """What a container with the shorthand at `path` needs, in one turn of the loops around it."""
+    return _read_needs(pull, container.when, path, container.place, site, stack)
+
+
+def _read_needs(
+    pull: Fork[Pull] | Pull, when: Conditions, path: Path, place: Place, site: Site, stack: Stack
+) -> ContainerNeeds:
+    if isinstance(pull, Fork):
+        sides = [
+            _read_needs(side, when.also(pull.condition, truth), path, place, site, stack)
+            for side, truth in ((pull.then, True), (pull.otherwise, False))
+        ]
+        then, otherwise = sides
+        return ContainerNeeds(
+            Fork(pull.condition, then.parameters, otherwise.parameters),
+            then.needs + otherwise.needs,
+            then.problems + otherwise.problems,
+            then.warnings + otherwise.warnings,
+        )
+    if pull.secret.value == NO_VALUE:
+        return ContainerNeeds(NO_VALUE)
+    tree = read_secret(pull.secret.value, when, Reader(place.credentials, site, stack))
+    needs: list[Need] = []
+    faults: list[_Fault] = []
+    readings: Iterator[tuple[Secret | InvalidValueError, Conditions]] = leaves(tree, when)
+    for secret, holds in readings:
+        if not stack.possible(holds, site):
+            continue
+        if isinstance(secret, InvalidValueError):
+            faults.append(_Fault(pull.secret.path, holds, secret))
+            # Its key and its role are read all the same, so that all problems are found at once.
+            resources = (NO_VALUE,) if stack.reached(holds, site) else ()
+            secret = Secret(NO_VALUE, resources, REGION)
+        if not pull.grant:
+            needs.append(Need(path, holds, None))
+            continue
+        faults += _doubts(secret, pull.secret.path, holds)
+        needs += [Need(path, holds, permission) for permission in secret_permissions(secret)]
+        for found in read_keys(pull.key.value, pull.key.path, holds, secret, site, stack):
+            if found.key is None or not stack.possible(found.when, site):
+                continue
+            if isinstance(found.key, InvalidValueError):
+                faults.append(_Fault(found.path, found.when, found.key))
+                continue
+            faults += _doubts(found.key, found.path, found.when)
+            needs.append(Need(path, found.when, key_permission(found.key, secret)))
+    problems, warnings = _sorted_out(faults, site, stack)
+    parameter = parameter_of(pull.secret.value, tree)
+    return ContainerNeeds(parameter, tuple(needs), problems, warnings)
+
+
+class _Fault(NamedTuple):
+    """What is wrong at a place, or may be, where some conditions hold."""
+
+    path: Path
+    when: Conditions
+    error: InvalidValueError | Caution
+
+
+def _doubts(found: Secret | Key | NamedRole, path: Path, when: Conditions) -> list[_Fault]:
+    """What may be wrong with a value whose deployed form is not known for sure."""
+    return [
+        *(_Fault(path, when, caution) for caution in found.cautions),
+        *(
+            _Fault(
+                path,
+                when,
+                Caution(
+                    "PI903",
+                    f"This is expanded for the form that the default of parameter {name} has.",
+                    f"Where another form is deployed, give its value with -p {name}=...",
+                ),
+            )
+            for name in found.defaults
+        ),
+    ]
+
+
+def _sorted_out(
+    faults: Iterable[_Fault], site: Site, stack: Stack
+) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+    """Problems and warnings: what this deployment does not reach is no problem of it."""
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    for path, when, error in faults:
+        reached = stack.reached(when, site)
+        if isinstance(error, InvalidValueError) and reached:
+            problems.append(error.at(path))
+        elif isinstance(error, InvalidValueError):
+            message = f"This deployment does not reach a case that is wrong: {error}"
+            warnings.append(Problem("PI908", path, message, error.fix))
+        elif reached:
+            warnings.append(error.at(path))
+    return tuple(problems), tuple(warnings)
+
+
+class Vacancy(NamedTuple):
+    """Where a resource names no role but needs one: at `path`, where `when` holds.
+
+    `absent`: the key does not exist, rather than `AWS::NoValue`.
+    """
+
+    owner: Resource
+    place: Place
+    path: Path
+    when: Conditions
+    absent: bool
+
+
+class RoleReading(NamedTuple):
+    """What the role of some containers is granted, and the roles that have to be made for it."""
+
+    grants: tuple[Grant, ...] = ()
+    vacancies: tuple[Vacancy, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+def read_grants(
+    container: Container, needs: tuple[Need, ...], site: Site, stack: Stack
+) -> RoleReading:
+    """Finds the role in every case where one of the containers that share it needs one.
+
+    `container` is any of them.
+    """
+    place, owner = container.place, container.owner
+    key = place.execution_role
+    grants: list[Grant] = []
+    vacancies: list[Vacancy] = []
+    problems: list[Problem] = []
+    faults: list[_Fault] = []
+    is_granted = False
+    for at, role, holds in branches(owner.get(key), (*container.owner_path, key), container.around):
+        wanted = _within(needs, holds, site, stack)
+        if not wanted:
+            continue
+        granted = [need for need in wanted if need.permission]
+        if role in (None, NO_VALUE):
+            if place.managed_policy is None or not granted:
+                problems.append(_no_role(place, wanted[0].path, bool(granted)))
+                continue
+            vacancies.append(Vacancy(container.resource, place, at, holds, key not in owner))
+            made = CreatedRole(container.resource)
+            grants += [
+                Grant(made, need.when, need.permission, container.resource, need.path)
+                for need in granted
+                if need.permission
+            ]
+            continue
+        if not granted:
+            continue
+        tree = read_role(role, holds, site, stack)
+        readings: Iterator[tuple[Role | InvalidValueError, Conditions]] = leaves(tree, holds)
+        for found, inner in readings:
+            needed = _within(granted, inner, site, stack)
+            if not needed:
+                continue
+            if isinstance(found, InvalidValueError):
+                faults.append(_Fault(at, inner, found))
+                continue
+            if isinstance(found, NamedRole):
+                faults += _doubts(found, at, inner)
+            given, missing = _granted(found, needed, container.resource, site, stack)
+            grants += given
+            faults += [_Fault(at, inner, caution) for caution in missing]
+            is_granted = is_granted or bool(given)
+    found_problems, warnings = _sorted_out(faults, site, stack)
+    if is_granted:
+        warnings += tuple(_task_role_warnings(container))
+    return RoleReading(tuple(grants), tuple(vacancies), (*problems, *found_problems), warnings)
+
+
+def _within(needs: Iterable[Need], when: Conditions, site: Site, stack: Stack) -> list[Need]:
+    """The needs, as far as they arise where `when` holds."""
+    narrowed = (need._replace(when=need.when.both(when)) for need in needs)
+    return [need for need in narrowed if stack.possible(need.when, site)]
+
+
+def _granted(
+    role: Role, needs: list[Need], served: Resource, site: Site, stack: Stack
+) -> tuple[list[Grant], list[Caution]]:
+    """Grants to a role where it exists, and a warning where it does not exist with a container."""
+    grants: list[Grant] = []
+    missing: list[Caution] = []
+    for need in needs:
+        assert need.permission
+        when = need.when.both(role.when)
+        if stack.possible(when, site):
+            grants.append(Grant(role, when, need.permission, served, need.path))
+        else:
+            # CloudFormation refuses the reference before it creates anything.
+            message = "This role does not exist when the container does."
+            fix = "Name another role for this case with Fn::If."
+            missing.append(Caution("PI904", message, fix))
+    return grants, missing
+
+
+def _no_role(place: Place, path: Path, granted: bool) -> Problem:
+    key = place.execution_role
+    fix = f"Name a role in {key}"
+    fix += "." if granted else ", or leave out Grant: false to have one made."
+    return Problem("PI403", path, f"There is no {key} that could pull the image.", fix)
+
+
+def _task_role_warnings(container: Container) -> Iterator[Problem]:
+    """The warning that the application's code has the rights of the execution role."""
+    place, owner = container.place, container.owner
+    if place.task_role is None or place.task_role not in owner:
+        return
+    roles = {
+        canonical(role) for _, role, _ in branches(owner.get(place.execution_role), (), ALWAYS)
+    }
+    path = (*container.owner_path, place.task_role)
+    for at, task_role, _ in branches(owner[place.task_role], path, ALWAYS):
+        if canonical(task_role) in roles and task_role != NO_VALUE:
+            message = "The execution role is the task role too: the application's code can read"
+            message += " the registry's credentials."
+            fix = f"Give {place.task_role} a role of its own."
+            yield Problem("PI901", at, message, fix)

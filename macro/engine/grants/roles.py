@@ -1,0 +1,287 @@
+"""A role as written -> where its grant goes."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, TypeAlias
+
+from macro.engine.grants.secrets import open_reference
+from macro.engine.template.arn import (
+    ROLE_ARN,
+    in_another_account,
+    read_arn,
+    refuse_type,
+)
+from macro.engine.template.choices import Fork, chosen
+from macro.engine.template.conditions import ALWAYS, Conditions
+from macro.engine.template.document import Json
+from macro.engine.template.intrinsics import (
+    Text,
+    Unknown,
+    attribute,
+    is_dynamic,
+    is_text,
+    join,
+    literal_parts,
+    parse,
+    ref,
+    references,
+    split,
+    write,
+)
+from macro.engine.template.problems import Caution, InvalidValueError
+from macro.engine.template.resources import Resource
+from macro.engine.template.stack import PSEUDO_PARAMETERS, Site, Stack
+
+_ROLE = "AWS::IAM::Role"
+_GIVE = "Make sure that it is. For a parameter, give its value with -p."
+_FIX = "Write GetAtt of a role in the template, a role's ARN, or a parameter that holds one."
+
+
+class TemplateRole:
+    """A role that the template declares beside whoever names it, or outside of all loops.
+
+    `by_name`: it is named by its text, which CloudFormation does not count as a reference.
+    """
+
+    __slots__ = ("by_name", "resource")
+
+    def __init__(self, resource: Resource, by_name: bool = False) -> None:
+        self.resource, self.by_name = resource, by_name
+
+    @property
+    def when(self) -> Conditions:
+        """The condition under which the role exists."""
+        return self.resource.when
+
+
+class NamedRole(NamedTuple):
+    """A role by its name: what `AWS::IAM::Policy` takes. It exists where `when` holds.
+
+    `defaults` names the parameters whose default decided how the name is found; `cautions` say
+    what would not work.
+    """
+
+    name: Json
+    when: Conditions = ALWAYS
+    defaults: tuple[str, ...] = ()
+    cautions: tuple[Caution, ...] = ()
+
+
+class CreatedRole:
+    """A role that is made for a resource which names none."""
+
+    __slots__ = ("owner",)
+
+    def __init__(self, owner: Resource) -> None:
+        self.owner = owner
+
+
+Role: TypeAlias = TemplateRole | NamedRole
+Reading: TypeAlias = Role | InvalidValueError
+
+
+def read_role(value: Json, when: Conditions, site: Site, stack: Stack) -> Fork[Reading] | Reading:
+    """Where the grant of a role as written (no `Fn::If`, no `AWS::NoValue`) goes, where `when`
+    holds: a tree, where conditions within the value, or of the role that it names, decide.
+
+    A leaf is an `InvalidValueError` where it is no role, or one that no policy of this stack can be
+    attached to.
+    """
+    if not is_text(value):
+        return InvalidValueError("PI402", "A role is text or an intrinsic function.", _FIX)
+    tree = chosen(value)
+    if tree is None:
+        message = "The role has too many cases of Fn::If to tell apart."
+        fix = "Put Fn::If around the whole role, or pass the role as a parameter."
+        return InvalidValueError("PI315", message, fix)
+    return _read_tree(tree, when, site, stack)
+
+
+def _read_tree(
+    tree: Fork[Json] | Json, when: Conditions, site: Site, stack: Stack
+) -> Fork[Reading] | Reading:
+    if isinstance(tree, Fork):
+        return Fork(
+            tree.condition,
+            _read_tree(tree.then, when.also(tree.condition, True), site, stack),
+            _read_tree(tree.otherwise, when.also(tree.condition, False), site, stack),
+        )
+    try:
+        return _read(tree, when, site, stack)
+    except InvalidValueError as error:
+        return error
+
+
+def _read(value: Json, when: Conditions, site: Site, stack: Stack) -> Fork[Reading] | Reading:
+    if named := attribute(value):
+        logical_id, name = named
+        found = stack.resource(logical_id, site)
+        if found and found.type == _ROLE and name in ("", "Arn"):
+            return _of(found)
+        if found:
+            refuse_type(found, name, "PI402", "role", _FIX)
+        elif stack.is_open(logical_id, site):
+            raise open_reference("role")
+    text = parse(value, site.loop_variables)
+    possible = stack.known(text, site, when)
+    names = [_name(text, known, site, stack) for known in possible.texts]
+    first = names[0]
+    if any(other.name != first.name for other in names):
+        raise InvalidValueError(
+            "PI314",
+            "The values that the role can have are of different forms.",
+            "Give all of them as ARNs, or all as names, of roles with equally long paths.",
+        )
+    role = NamedRole(first.name, ALWAYS, possible.defaults, first.cautions)
+    if len(possible.texts) > 1:
+        return role
+    declared = _declared(first.last, site, stack) if first.last else []
+    if first.last and not declared and _may_have_a_path(first.last, site):
+        message = "Nothing is known of a part of this role's name: it is taken for a name without a"
+        message += " path."
+        role = role._replace(cautions=(Caution("PI906", message, _GIVE),))
+    referenced = [stack.resource(name, site) for name in references(value)]
+    here = stack.holds_at(when, site.turn)
+    tree: Fork[Reading] | Reading = role
+    for found in reversed(declared):
+        own = stack.holds_at(found.when, site.turn)
+        if not stack.solver.possible(here.both(own)):
+            continue
+        role_of = _of(found, by_name=found not in referenced)
+        if stack.solver.implies(here, own):
+            tree = role_of
+        else:
+            ((condition, _),) = found.when
+            tree = Fork(condition, role_of, tree)
+    return tree
+
+
+def _of(found: Resource, *, by_name: bool = False) -> Role:
+    if found.turn:
+        return NamedRole(ref(found.logical_id), found.when)
+    return TemplateRole(found, by_name)
+
+
+def _declared(name: Text, site: Site, stack: Stack) -> list[Resource]:
+    """The roles of the template that have this name; one whose `Ref` it is, too."""
+    match name:
+        case (Unknown({"Ref": str(logical_id) | {"Fn::Sub": str(logical_id)}}),):
+            found = stack.resource(logical_id, site)
+            if found and found.type == _ROLE:
+                return [found]
+    return stack.with_property(_ROLE, "RoleName", name, site)
+
+
+class _Name(NamedTuple):
+    """How a role's name is written, and what is known of it (None: it is not to be looked up)."""
+
+    name: Json
+    last: Text | None = None
+    cautions: tuple[Caution, ...] = ()
+
+
+def _name(text: Text, known: Text, site: Site, stack: Stack) -> _Name:
+    """The name of the role that a text names, for one of the texts that it can be.
+
+    Raises `InvalidValueError`.
+    """
+    match known:
+        case ():
+            raise InvalidValueError("PI402", "The role is empty.", _FIX)
+        case (str(head), *_) if head.startswith("arn:"):
+            return _name_in_arn(text, known, site, stack)
+        case (str(), *_):
+            return _name_by_name(text, known, site)
+        case (Unknown({"Ref": str(name)}), *_) if name in PSEUDO_PARAMETERS | site.loop_variables:
+            return _name_by_name(text, known, site)
+        case (Unknown(), str(tail), *_) if not re.search("[:/]", tail):
+            # What follows an ARN would be part of a name; what is part of a name is no ARN.
+            return _name_by_name(text, known, site)
+    if is_dynamic(known[0]):
+        raise InvalidValueError(
+            "PI407",
+            "CloudFormation resolves a dynamic reference too late to find the role's name in it.",
+            "Pass the role as a parameter, of type AWS::SSM::Parameter::Value<String> if need be,"
+            " or write Grant: false and let it read the secret by a policy of your own.",
+        )
+    opaque = known[0].value if isinstance(known[0], Unknown) else None
+    message = "Nothing is known of this role's value: it is taken for the ARN of a role without a"
+    message += " path."
+    if stack.values.head(opaque).count("role/"):
+        return _Name(_after_role(write(text)))
+    return _Name(_after_role(write(text)), None, (Caution("PI906", message, _GIVE),))
+
+
+def _after_role(arn: Json) -> Json:
+    """The role's name where only CloudFormation knows its ARN: right for a role without path.
+
+    With the separator behind it there is a second part also of the placeholders that change sets
+    with nested stacks have in place of values.
+    """
+    return {"Fn::Select": [1, {"Fn::Split": ["role/", write(join(*parse(arn), "role/"))]}]}
+
+
+def _last_of(slashes: int, text: Text) -> Json:
+    """What is behind the last of so many slashes: the name without its path."""
+    return {"Fn::Select": [slashes, {"Fn::Split": ["/", write(text)]}]}
+
+
+def _name_in_arn(text: Text, known: Text, site: Site, stack: Stack) -> _Name:
+    arn = read_arn(known, ROLE_ARN, stack.context)
+    if arn is None:
+        return _Name(_after_role(write(text)))
+    head = arn.resource[0] if arn.resource else ""
+    if isinstance(head, str) and not head.startswith("role/"):
+        raise InvalidValueError("PI402", "This ARN is not a role's.", _FIX)
+    if isinstance(head, str) and head.startswith("role/aws-service-role/"):
+        raise InvalidValueError(
+            "PI402",
+            "No policy can be attached to a service-linked role.",
+            "Name a role of your own as the execution role.",
+        )
+    if isinstance(head, str) and head.startswith("role/aws-reserved/"):
+        raise InvalidValueError(
+            "PI402",
+            "IAM Identity Center manages this role, and no policy can be attached to it.",
+            "Name a role of your own as the execution role.",
+        )
+    if in_another_account(arn, stack.context):
+        raise InvalidValueError(
+            "PI401",
+            "The role is of another account, where this stack cannot attach a policy.",
+            "Let its owner grant access to the secret and write Grant: false, or use a role of"
+            " this account.",
+        )
+    return _last_name(text, known, site)
+
+
+def _name_by_name(text: Text, known: Text, site: Site) -> _Name:
+    """The role of a name; a path before it, which `Roles` does not take, is left out."""
+    if not re.fullmatch(r"[\w+=,.@/-]*", literal_parts(known), re.ASCII):
+        message = "A role's name has letters, digits and +=,.@-_ only."
+        raise InvalidValueError("PI402", message, _FIX)
+    return _last_name(text, known, site)
+
+
+def _last_name(text: Text, known: Text, site: Site) -> _Name:
+    """The name without its path."""
+    taken = site.loop_variables
+    last, known_last = split(text, "/", -1)[-1], split(known, "/", -1)[-1]
+    slashes = literal_parts(known).count("/")
+    if not known_last:
+        raise InvalidValueError("PI402", "The role's name is empty.", _FIX)
+    if literal_parts(text).count("/") == slashes:
+        return _Name(write(last, taken), known_last)
+    if any(is_dynamic(part) for part in text):
+        return _Name(write(known_last, taken), known_last)
+    return _Name(_last_of(slashes, text), known_last)
+
+
+def _may_have_a_path(name: Text, site: Site) -> bool:
+    """Whether a part of a name is not known, and so may be more than a name."""
+    plain = PSEUDO_PARAMETERS | site.loop_variables
+    return any(
+        isinstance(part, Unknown) and (attribute(part.value) or ("", ""))[0] not in plain
+        for part in name
+    )

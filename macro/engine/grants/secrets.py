@@ -1,0 +1,465 @@
+"""A secret as written -> what the service gets, and what IAM allows.
+
+Sources:
+https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html (partial ARNs),
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html (names).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from macro.engine.shorthand.places import Credentials
+from macro.engine.template.arn import (
+    SECRET_ARN,
+    Arn,
+    arn_fields,
+    arn_of,
+    in_another_account,
+    in_own_account,
+    read_arn,
+    refuse_type,
+    ssm_parameter,
+)
+from macro.engine.template.choices import Fork, chosen, graft, leaves, written
+from macro.engine.template.conditions import ALWAYS, Conditions
+from macro.engine.template.document import NO_VALUE, Json
+from macro.engine.template.intrinsics import (
+    Text,
+    Unknown,
+    attribute,
+    is_dynamic,
+    is_text,
+    join,
+    literal,
+    literal_parts,
+    parse,
+    ref,
+    split,
+    write,
+)
+from macro.engine.template.problems import Caution, InvalidValueError
+from macro.engine.template.resources import Resource
+from macro.engine.template.stack import PSEUDO_PARAMETERS, Site, Stack
+
+REGION: Json = {"Ref": "AWS::Region"}
+ANY_SUFFIX = "-??????"
+_SECRET = "AWS::SecretsManager::Secret"
+
+_FIX = "Write the secret's ARN, its name, or Ref to a secret in the template."
+
+
+class Secret(NamedTuple):
+    """What a secret comes to: `parameter` names it to the service, `resources` name it to IAM.
+
+    `as_written`: the parameter is what the author wrote. `region` is where the secret lives;
+    `declarations` are the resources that it may be, where the template has it. `elsewhere`: it is
+    known to be of another account. `defaults` names the parameters whose default decided the form;
+    `cautions` say what would not work.
+    """
+
+    parameter: Json
+    resources: tuple[Json, ...]
+    region: Json
+    declarations: tuple[Resource, ...] = ()
+    elsewhere: bool = False
+    defaults: tuple[str, ...] = ()
+    cautions: tuple[Caution, ...] = ()
+    as_written: bool = True
+
+
+class Reader(NamedTuple):
+    """Where a secret is read: for which kind of credentials, at which site of which stack."""
+
+    credentials: Credentials
+    site: Site
+    stack: Stack
+
+
+Reading = Secret | InvalidValueError
+
+
+def read_secret(value: Json, when: Conditions, reader: Reader) -> Fork[Reading] | Reading:
+    """What a secret as written (no `Fn::If`, no `AWS::NoValue`) comes to, where `when` holds: a
+    tree, where conditions within the value, or of the resource that it names, decide.
+
+    A leaf is an `InvalidValueError` where it is no secret, or one that this kind of container
+    cannot use.
+    """
+    if not is_text(value):
+        return InvalidValueError("PI306", "A secret is text or an intrinsic function.", _FIX)
+    tree = chosen(value)
+    if tree is None:
+        return InvalidValueError(
+            "PI315",
+            "The secret has too many cases of Fn::If to tell apart.",
+            "Put Fn::If around the whole secret, or pass the secret as a parameter.",
+        )
+    return _read_tree(tree, when, reader)
+
+
+def _read_tree(
+    tree: Fork[Json] | Json, when: Conditions, reader: Reader
+) -> Fork[Reading] | Reading:
+    if isinstance(tree, Fork):
+        return Fork(
+            tree.condition,
+            _read_tree(tree.then, when.also(tree.condition, True), reader),
+            _read_tree(tree.otherwise, when.also(tree.condition, False), reader),
+        )
+    try:
+        return _read(tree, when, reader)
+    except InvalidValueError as error:
+        return error
+
+
+def _read(value: Json, when: Conditions, reader: Reader) -> Fork[Reading] | Reading:
+    site, stack = reader.site, reader.stack
+    if named := attribute(value):
+        if found := stack.resource(named[0], site):
+            if declared := _declared_secret(value, named[1], found, site, stack):
+                return declared
+        elif stack.is_open(named[0], site):
+            raise open_reference("secret")
+    text = parse(value, site.loop_variables)
+    possible = stack.known(text, site, when)
+    forms: list[_Form] = []
+    errors: list[InvalidValueError] = []
+    for known in possible.texts:
+        try:
+            forms.append(_form(known, reader))
+        except InvalidValueError as error:
+            errors.append(error)
+    if not forms:
+        raise errors[0]
+    cautions = tuple(
+        Caution("PI905", f"This fails where another value is deployed: {error}", error.fix)
+        for error in errors
+    )
+    if all(form.is_name for form in forms):
+        secret = _by_name(value, text, forms, reader)
+    elif any(form.is_name for form in forms):
+        raise InvalidValueError(
+            "PI314",
+            "Some values that the secret can have are names and others are ARNs.",
+            "Give all of them as full ARNs, or all as names.",
+        )
+    else:
+        secret = _by_arn(value, text, forms, stack)
+    secret = secret._replace(defaults=possible.defaults, cautions=cautions + secret.cautions)
+    if len(forms) == 1 and forms[0].declared and not forms[0].complete:
+        return _as_declared(secret, forms[0].declared, when, site, stack)
+    return secret
+
+
+def open_reference(what: str) -> InvalidValueError:
+    """A reference to what a loop may make, where the loop's collection is not known."""
+    return InvalidValueError(
+        "PI406",
+        f"Which {what} this names depends on a loop whose collection is not known.",
+        "Give the collection's value with -p, or write it as a list in the template.",
+    )
+
+
+def _json_key() -> InvalidValueError:
+    return InvalidValueError(
+        "PI301",
+        "A JSON key follows the secret; registry credentials take the whole secret.",
+        "Leave out what follows the secret's name; the secret holds username and password.",
+    )
+
+
+# What `Ref` gives for these is the ARN of the secret in their SecretId.
+_NAME_THEIR_SECRET = frozenset(
+    f"AWS::SecretsManager::{name}"
+    for name in ("ResourcePolicy", "RotationSchedule", "SecretTargetAttachment")
+)
+
+
+def _declared_secret(
+    value: Json, name: str, found: Resource, site: Site, stack: Stack
+) -> Secret | None:
+    """The secret that the template declares, where the value is a reference to it."""
+    if found.type == _SECRET and name in ("", "Id"):
+        return Secret(value, (value,), REGION, (found,))
+    if found.type == _SECRET and name == "Arn":
+        raise InvalidValueError(
+            "PI304", "A secret has no attribute Arn.", f"Write Ref: {found.logical_id}."
+        )
+    if found.type in _NAME_THEIR_SECRET and not name:
+        behind = _secret_behind(found, site, stack)
+        return Secret(value, (value,), REGION, (behind,) if behind else ())
+    if found.type == "AWS::SSM::Parameter" and not name:
+        raise ssm_parameter()
+    refuse_type(found, name, "PI304", "secret", _FIX)
+    return None
+
+
+def _secret_behind(found: Resource, site: Site, stack: Stack) -> Resource | None:
+    """The secret of an attachment, a rotation or a policy, which may name one another."""
+    seen = set()
+    while found.type in _NAME_THEIR_SECRET:
+        if (found.path, found.turn) in seen:
+            message = f"{found.logical_id} names itself as its secret."
+            raise InvalidValueError("PI304", message, _FIX)
+        seen.add((found.path, found.turn))
+        named = attribute(found.property("SecretId"))
+        behind = stack.resource(named[0], stack.site_of(found, site)) if named else None
+        if behind is None:
+            return None
+        found = behind
+    return found if found.type == _SECRET else None
+
+
+class _Form(NamedTuple):
+    """The form of one value: a name, or an ARN that may be `complete`, `partial`, or either.
+
+    `declared` are the resources whose name it is. `opaque`: nothing is known of the value.
+    """
+
+    is_name: bool
+    complete: bool
+    partial: bool
+    elsewhere: bool = False
+    declared: tuple[Resource, ...] = ()
+    opaque: bool = False
+
+
+def _form(known: Text, reader: Reader) -> _Form:
+    """The form of a value, as far as it is known. Raises `InvalidValueError`."""
+    site, stack = reader.site, reader.stack
+    for part in known:
+        if is_dynamic(part):
+            _check_dynamic_reference(part)
+    match known:
+        case ():
+            raise InvalidValueError("PI306", "The secret is empty.", _FIX)
+        case (str(head), *_) if head.startswith("arn:"):
+            return _form_of_arn(known, reader)
+        case (str(), *_):
+            return _form_of_name(known, site, stack)
+        case (Unknown({"Ref": str(name)}), *_) if name in PSEUDO_PARAMETERS | site.loop_variables:
+            return _form_of_name(known, site, stack)
+        case (Unknown(), str(tail), *_) if re.match(r":(?!secret:|secretsmanager:)", tail):
+            raise _json_key()
+        case (Unknown(value),) if stack.values.head(value).startswith("arn:"):
+            return _Form(False, True, True)
+    return _Form(False, True, True, opaque=True)
+
+
+def _check_dynamic_reference(part: str | Unknown) -> None:
+    written = literal_parts(parse_dynamic(part))
+    service = written.removeprefix("{{resolve:").partition(":")[0]
+    if service not in ("ssm", ""):
+        raise InvalidValueError(
+            "PI303",
+            "A dynamic reference to a secret would put its value here.",
+            "Name the secret itself: its ARN, its name, or Ref.",
+        )
+
+
+def parse_dynamic(part: str | Unknown) -> Text:
+    """The text of a dynamic reference, whole or put together with `Fn::Sub`."""
+    match part:
+        case Unknown(str(written)):
+            return (written,)
+        case Unknown({"Fn::Sub": str(written)}):
+            return (written,)
+        case Unknown({"Fn::Sub": [str(written), _]}):
+            return (written,)
+    return ()
+
+
+def _form_of_arn(known: Text, reader: Reader) -> _Form:
+    stack = reader.stack
+    arn = read_arn(known, SECRET_ARN, stack.context)
+    if arn is None:
+        return _Form(False, True, True)
+    kind, *rest = split(arn.resource, ":", 2)
+    if literal(kind) not in (None, "secret") or (not rest and literal(kind) is not None):
+        raise InvalidValueError("PI306", "The secret's ARN is malformed.", _FIX)
+    if len(rest) > 1:
+        raise _json_key()
+    name = rest[0] if rest else kind
+    _check_name(name)
+    elsewhere = in_another_account(arn, stack.context)
+    ending = _ending(name)
+    if ending == "partial" and elsewhere:
+        raise InvalidValueError(
+            "PI308",
+            "A secret of another account is found by its full ARN only.",
+            "Add the hyphen and six characters that Secrets Manager put at the ARN's end.",
+        )
+    declared = tuple(_of_this_name(name, arn, reader))
+    if ending == "partial" and not reader.credentials.takes_partial_arn and not declared:
+        raise InvalidValueError(
+            "PI309",
+            "CodeBuild takes a secret's full ARN or its name, never a part of the ARN.",
+            "Write the name, or add the hyphen and six characters at the ARN's end.",
+        )
+    complete = ending != "partial"
+    return _Form(False, complete, ending != "full" and not elsewhere, elsewhere, declared)
+
+
+def _of_this_name(name: Text, arn: Arn, reader: Reader) -> list[Resource]:
+    """The secrets of the template that an ARN may name: those of its name, with or without the
+    suffix that Secrets Manager adds."""
+    stack, context = reader.stack, reader.stack.context
+    regions = {(Unknown(REGION),), (context.region or "\0",)}
+    if arn.region not in regions or not in_own_account(arn, context):
+        return []
+    names = [name]
+    if isinstance(name[-1], str) and re.search(r"-[A-Za-z0-9]{6}$", name[-1]):
+        names.append(join(*name[:-1], name[-1][:-7]))
+    return [
+        found for one in names for found in stack.with_property(_SECRET, "Name", one, reader.site)
+    ]
+
+
+def _form_of_name(known: Text, site: Site, stack: Stack) -> _Form:
+    _check_name(known)
+    ending = _ending(known)
+    declared = tuple(stack.with_property(_SECRET, "Name", known, site))
+    return _Form(True, False, ending == "partial", declared=declared)
+
+
+def _by_name(value: Json, text: Text, forms: list[_Form], reader: Reader) -> Secret:
+    taken = reader.site.loop_variables
+    arn = arn_of("secretsmanager", "secret:", *text)
+    # Secrets Manager takes an ARN that ends in a hyphen and six characters for a full one, so a
+    # name that ends like that, or may, is found by its name alone.
+    builds_arn = reader.credentials.builds_arn_from_name
+    by_arn = builds_arn and all(form.partial for form in forms)
+    cautions = []
+    if builds_arn and not by_arn and re.search(r"[^\w-]", literal_parts(text), re.ASCII):
+        # https://github.com/aws/aws-cdk/issues/20139
+        message = "ECS may refuse this secret's name: it ends, or may end, in a hyphen and six"
+        message += " characters, as ARNs do."
+        cautions.append(Caution("PI907", message, "Write the secret's full ARN."))
+    return Secret(
+        write(arn, taken) if by_arn else value,
+        (write(join(*arn, ANY_SUFFIX), taken),),
+        REGION,
+        tuple(declared for form in forms for declared in form.declared),
+        cautions=tuple(cautions),
+        as_written=not by_arn,
+    )
+
+
+def _by_arn(value: Json, text: Text, forms: list[_Form], stack: Stack) -> Secret:
+    suffixed = write(join(*text, ANY_SUFFIX))
+    resources = [value] if any(form.complete for form in forms) else []
+    resources += [suffixed] if any(form.partial for form in forms) else []
+    dynamic = any(is_dynamic(part) for part in text)
+    cautions = []
+    if any(form.opaque for form in forms):
+        message = "Nothing is known of this secret's value: a name would not work here"
+        message += ", nor a secret of another Region." if dynamic else "."
+        cautions.append(Caution("PI906", message, give_arn(text, stack)))
+    return Secret(
+        value,
+        tuple(resources),
+        REGION if dynamic else _region_of(value, text),
+        tuple(declared for form in forms for declared in form.declared),
+        any(form.elsewhere for form in forms),
+        cautions=tuple(cautions),
+    )
+
+
+def give_arn(text: Text, stack: Stack) -> str:
+    """How to prove that a value of which nothing is known is an ARN."""
+    match text:
+        case (Unknown({"Ref": str(name)}),) if stack.values.is_parameter(name):
+            return "Give its value with -p, or begin its AllowedPattern with arn: to prove an ARN."
+    return "Make sure that it is an ARN."
+
+
+def _region_of(value: Json, text: Text) -> Json:
+    """The Region in a secret's ARN; where CloudFormation alone knows the ARN, cut out of it.
+
+    The colons behind it let `Fn::Select` succeed on the placeholders that change sets with nested
+    stacks have in place of values.
+    """
+    arn = arn_fields(text)
+    if arn is not None and isinstance(text[0], str):
+        return write(arn.region)
+    return {"Fn::Select": [3, {"Fn::Split": [":", write(join(*text, ":::"))]}]}
+
+
+def _as_declared(
+    secret: Secret, declared: tuple[Resource, ...], when: Conditions, site: Site, stack: Stack
+) -> Fork[Reading] | Reading:
+    """The secret where it is one of the template by its name; where that one's condition does not
+    hold, it is one outside of the template."""
+    here = stack.holds_at(when, site.turn)
+    tree: Fork[Reading] | Reading = secret._replace(declarations=())
+    for found in reversed(declared):
+        own = stack.holds_at(found.when, site.turn)
+        if not stack.solver.possible(here.both(own)):
+            continue
+        reference = ref(found.logical_id)
+        inside = Secret(
+            reference,
+            (reference,),
+            REGION,
+            (found,),
+            defaults=secret.defaults,
+            as_written=False,
+        )
+        if stack.solver.implies(here, own):
+            tree = inside
+        else:
+            ((condition, _),) = found.when
+            tree = Fork(condition, inside, tree)
+    return tree
+
+
+def parameter_of(value: Json, tree: Fork[Reading] | Reading) -> Json:
+    """What the service gets for a secret that is written as `value`."""
+    readings: Iterator[tuple[Reading, Conditions]] = leaves(tree, ALWAYS)
+    if all(_is_as_written(reading) for reading, _ in readings):
+        return value
+    return written(graft(tree, _parameter))
+
+
+def _is_as_written(reading: Reading) -> bool:
+    return isinstance(reading, InvalidValueError) or reading.as_written
+
+
+def _parameter(reading: Reading) -> Json:
+    return NO_VALUE if isinstance(reading, InvalidValueError) else reading.parameter
+
+
+def _check_name(name: Text) -> None:
+    """Raises where a secret cannot have this name.
+
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html;
+    the names of secrets that other services manage have an exclamation mark too.
+    """
+    written = literal_parts(name)
+    if "*" in written or "?" in written:
+        raise InvalidValueError("PI305", "A wildcard would open other secrets than this one.", _FIX)
+    if written.startswith("/aws/reference/secretsmanager/"):
+        raise ssm_parameter()
+    if re.search(r"[^:]:[^:]*:", written):
+        raise _json_key()
+    if not name or len(written) > 512 or not re.fullmatch(r"[\w/+=.@!-]*", written, re.ASCII):
+        raise InvalidValueError(
+            "PI306",
+            "A secret's name has 1 to 512 letters, digits and /_+=.@- and nothing else.",
+            _FIX,
+        )
+
+
+def _ending(name: Text) -> str:
+    """Whether a name as an ARN writes it is "full" (ends in the suffix that Secrets Manager adds),
+    "partial" (does not), or "either" (cannot be told apart from what is written)."""
+    last = name[-1]
+    if isinstance(last, Unknown):
+        return "either"
+    if found := re.search(r"-([A-Za-z0-9]{6})$", last):
+        return "either" if found[1].isalpha() and found[1].islower() else "full"
+    hidden = len(name) > 1 and re.fullmatch(r"[A-Za-z0-9]{0,6}", last)
+    return "either" if hidden else "partial"

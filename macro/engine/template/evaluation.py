@@ -1,0 +1,300 @@
+"""What values come to before a deploy: parameters, mappings, pseudo parameters, turns of loops."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import NamedTuple
+
+from macro.engine.template.conditions import Conditions, ConditionSolver, Domain
+from macro.engine.template.document import Json, canonical, get, section
+from macro.engine.template.intrinsics import Text, Unknown, join, parse
+from macro.engine.template.loops import Turn
+
+MOST_VALUES = 64
+"""How many values of one text are looked at; a text with more of them counts as not known."""
+
+# What CloudFormation passes for a value that it does not know yet, in change sets with nested
+# stacks: https://github.com/aws-cloudformation/cfn-language-discussion/issues/152
+_NESTED_PLACEHOLDER = "{{IntrinsicFunction:"
+
+
+class Possible(NamedTuple):
+    """The texts that a value can have, as far as they are known; one of them is deployed.
+
+    `defaults` names the parameters that have a default in place of a value: another may be given.
+    """
+
+    texts: tuple[Text, ...]
+    defaults: tuple[str, ...] = ()
+
+
+class _Found(NamedTuple):
+    values: tuple[str, ...]
+    defaults: tuple[str, ...] = ()
+
+
+class Values:
+    """Looks up what is known of values; it is built once a template and changes nothing."""
+
+    def __init__(
+        self,
+        template: Mapping[str, Json],
+        parameters: Mapping[str, Json],
+        pseudo: Mapping[str, str | None],
+    ) -> None:
+        self._parameters = section(dict(template), "Parameters")
+        self._mappings = section(dict(template), "Mappings")
+        self._given, self._pseudo = parameters, pseudo
+
+    def is_parameter(self, name: str) -> bool:
+        """Whether the template declares a parameter of this name."""
+        return name in self._parameters
+
+    def parameter(self, name: str) -> _Found | None:
+        """The values that a parameter can have; None: any.
+
+        A parameter of an SSM type has the name of an SSM parameter, so what `Ref` gives is not
+        known. CloudFormation shows the value of a NoEcho parameter as asterisks.
+        """
+        declared = self._parameters.get(name)
+        if not isinstance(declared, dict) or _is_resolved_by_ssm(declared):
+            return None
+        given = _as_text(self._given.get(name))
+        if given is not None and given.strip("*") and _NESTED_PLACEHOLDER not in given:
+            return _Found((given,))
+        allowed = declared.get("AllowedValues")
+        if isinstance(allowed, list) and all(_as_text(one) is not None for one in allowed):
+            return _Found(tuple(_as_text(one) or "" for one in allowed))
+        default = _as_text(declared.get("Default"))
+        if name in self._given or default is None:
+            return None
+        return _Found((default,), (name,))
+
+    def _is_of_text(self, name: str) -> bool:
+        """Whether `Ref` of the parameter gives text that may be a name or an ARN."""
+        kind = get(self._parameters.get(name), "Type")
+        return not (
+            isinstance(kind, str)
+            and (kind in ("Number", "CommaDelimitedList") or kind.startswith("List<"))
+        )
+
+    def domains(self) -> dict[str, Domain]:
+        """What is known of each parameter and pseudo parameter, for questions about conditions.
+
+        Of a parameter with neither value nor allowed values everything is possible, its default
+        notwithstanding.
+        """
+        domains = {
+            name: Domain(None, value) for name, value in self._pseudo.items() if value is not None
+        }
+        for name, declared in self._parameters.items():
+            found = self.parameter(name)
+            allowed = get(declared, "AllowedValues")
+            values = found.values if found and not found.defaults else None
+            deployed = values[0] if values and len(values) == 1 and name in self._given else None
+            listed = isinstance(allowed, list) and not _is_resolved_by_ssm(declared)
+            texts = tuple(_as_text(one) or "" for one in allowed) if listed else None  # type: ignore[union-attr]
+            domains[name] = Domain(texts, deployed)
+        return domains
+
+    def items(self, collection: Json, turn: Turn) -> _Found | None:
+        """What a loop runs over in one turn of those around it; None: it is not known."""
+        if isinstance(collection, list):
+            return self._listed(collection, turn)
+        match collection:
+            case {"Ref": str(name)} if name in dict(turn):
+                return _Found((dict(turn)[name],))
+            case {"Ref": str(name)}:
+                found = self.parameter(name)
+                if found is None or len(found.values) != 1:
+                    return None
+                items = [item.strip() for item in found.values[0].split(",")]
+                return _Found(tuple(dict.fromkeys(items)), found.defaults)
+            case {"Fn::FindInMap": [name, top, second, *_]}:
+                keys = [self._texts(key, turn) for key in (name, top, second)]
+                if any(key is None or len(key.values) != 1 for key in keys):
+                    return None
+                row = get(self._mappings, *(key.values[0] for key in keys if key))
+                if isinstance(row, list) and all(_as_text(item) is not None for item in row):
+                    return _Found(tuple(dict.fromkeys(_as_text(item) or "" for item in row)))
+        return None
+
+    def _listed(self, collection: Sequence[Json], turn: Turn) -> _Found | None:
+        """The items of a list, some of which may be lists themselves."""
+        values: list[str] = []
+        defaults: list[str] = []
+        for item in collection:
+            if isinstance(item, dict):
+                found = self.items(item, turn)
+                if found is None:
+                    return None
+                values += found.values
+                defaults += found.defaults
+            elif (text := _as_text(item)) is not None:
+                values.append(_filled(text, turn))
+            else:
+                return None
+        return _Found(tuple(dict.fromkeys(values)), tuple(defaults))
+
+    def known(
+        self,
+        text: Text,
+        turn: Turn = (),
+        when: Conditions | None = None,
+        solver: ConditionSolver | None = None,
+    ) -> Possible:
+        """The texts that come of one with unknown parts, in a turn of the loops around it.
+
+        Values of parameters that contradict the conditions `when` are left out.
+        """
+        parts = {
+            canonical(part.value): found
+            for part in text
+            if isinstance(part, Unknown)
+            for found in [self._texts(part.value, turn, when, solver)]
+            if found and found.values
+        }
+        if not parts:
+            return Possible((text,))
+        count = 1
+        for found in parts.values():
+            count *= len(found.values)
+        if count > MOST_VALUES:
+            return Possible((text,))
+        defaults = dict.fromkeys(name for found in parts.values() for name in found.defaults)
+        texts = []
+        for values in product(*(found.values for found in parts.values())):
+            taken = dict(zip(parts, values, strict=True))
+            filled = (
+                taken.get(canonical(part.value), part) if isinstance(part, Unknown) else part
+                for part in text
+            )
+            texts.append(join(*filled))
+        return Possible(tuple(dict.fromkeys(texts)), tuple(defaults))
+
+    def plain_texts(self, value: Json) -> list[str]:
+        """The texts that a value can have, those that are known to the last letter."""
+        possible = self.known(parse(value))
+        return ["".join(map(str, text)) for text in possible.texts if _is_literal(text)]
+
+    def head(self, value: Json) -> str:
+        """What a parameter's value surely begins with, by its `AllowedPattern`; "": not known.
+
+        CloudFormation matches the pattern with the whole value.
+        """
+        match value:
+            case {"Ref": str(name)}:
+                pattern = get(self._parameters.get(name), "AllowedPattern")
+                if isinstance(pattern, str) and "|" not in pattern:
+                    found = re.match(r"\^?((?:[\w:/-](?![*?{]))*)", pattern)
+                    return found[1] if found else ""
+        return ""
+
+    def _texts(
+        self,
+        value: Json,
+        turn: Turn,
+        when: Conditions | None = None,
+        solver: ConditionSolver | None = None,
+    ) -> _Found | None:
+        """The values of one part of a text."""
+        variables = dict(turn)
+        match value:
+            case str() if "{{resolve:" not in value:
+                return _Found((_filled(value, turn),))
+            case {"Ref": str(name)} if name in variables:
+                return _Found((variables[name],))
+            case {"Ref": str(name)} if name in self._pseudo:
+                known = self._pseudo[name]
+                return None if known is None else _Found((known,))
+            case {"Ref": str(name) | {"Fn::Sub": str(name)}}:
+                name = _filled(name, turn)
+                found = self.parameter(name) if self._is_of_text(name) else None
+                if found and when and solver:
+                    kept = tuple(one for one in found.values if solver.possible(when, {name: one}))
+                    return _Found(kept, found.defaults) if kept else None
+                return found
+            case {"Fn::FindInMap": [name, top, second, *rest]}:
+                return self._mapped(name, top, second, rest, turn)
+            case {"Fn::Select": [index, {"Ref": str(name)}]}:
+                return self._selected(_as_text(index), self.parameter(name))
+            case {"Fn::Sub": _} | {"Fn::Join": _} | {"Fn::Select": _}:
+                text = parse(value, variables)
+                if text != (Unknown(value),):
+                    possible = self.known(text, turn, when, solver)
+                    if all(map(_is_literal, possible.texts)):
+                        values = ("".join(map(str, one)) for one in possible.texts)
+                        return _Found(tuple(values), possible.defaults)
+        return None
+
+    def _mapped(
+        self, name: Json, top: Json, second: Json, rest: Sequence[Json], turn: Turn
+    ) -> _Found | None:
+        """What `Fn::FindInMap` can give: the cells of all rows and keys that it may reach."""
+        found_name = self._texts(name, turn)
+        if found_name is None:
+            return None
+        rows, columns = self._texts(top, turn), self._texts(second, turn)
+        used = [found for found in (found_name, rows, columns) if found]
+        cells: list[str] = []
+        complete = True
+        for mapping in (get(self._mappings, one) for one in found_name.values):
+            if not isinstance(mapping, dict):
+                return None
+            for key in rows.values if rows else mapping:
+                row = mapping.get(key)
+                row = row if isinstance(row, dict) else {}
+                for column in columns.values if columns else row:
+                    cell = _as_text(row.get(column))
+                    if cell is None and column in row:
+                        return None  # a list
+                    complete = complete and cell is not None
+                    cells += [] if cell is None else [cell]
+        default = next((get(one, "DefaultValue") for one in rest if get(one, "DefaultValue")), None)
+        defaults = [parameter for found in used for parameter in found.defaults]
+        if default is not None and not (complete and rows and columns):
+            otherwise = self._texts(default, turn)
+            if otherwise is None:
+                return None
+            cells += otherwise.values
+            defaults += otherwise.defaults
+        if not cells:
+            return None
+        return _Found(tuple(dict.fromkeys(cells)), tuple(dict.fromkeys(defaults)))
+
+    def _selected(self, index: str | None, found: _Found | None) -> _Found | None:
+        """An item of a parameter that is a list."""
+        if found is None or index is None or not index.isdecimal():
+            return None
+        lists = [[item.strip() for item in value.split(",")] for value in found.values]
+        if any(int(index) >= len(items) for items in lists):
+            return None
+        return _Found(tuple(items[int(index)] for items in lists), found.defaults)
+
+
+def _is_resolved_by_ssm(declared: Json) -> bool:
+    kind = get(declared, "Type")
+    return isinstance(kind, str) and kind.startswith("AWS::SSM::Parameter::Value<")
+
+
+def _as_text(value: Json) -> str | None:
+    """A scalar as CloudFormation takes it for text; a list of them as one with commas."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(item, (str, int, float)) for item in value):
+        return ",".join(map(str, value))
+    return None
+
+
+def _is_literal(text: Text) -> bool:
+    return all(isinstance(part, str) for part in text)
+
+
+def _filled(text: str, turn: Turn) -> str:
+    for name, value in turn:
+        text = text.replace(f"${{{name}}}", value)
+    return text
