@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from macro.engine.grants.boundaries import boundary_warnings
 from macro.engine.grants.needs import ContainerNeeds, Vacancy, read_grants, read_needs
 from macro.engine.grants.permissions import Grant
 from macro.engine.grants.placement import Placed, place, turns_differ
@@ -100,8 +101,11 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
         *placement.problems,
     )
     uncalled = note_on_calls(template) if any(task.needs_transform for task in tasks) else ()
+    bounded = boundary_warnings((placed.policy for placed in placement.policies), stack)
     warnings = tuple(
-        dict.fromkeys([*(warning for task in tasks for warning in task.warnings), *uncalled])
+        dict.fromkeys(
+            [*(warning for task in tasks for warning in task.warnings), *bounded, *uncalled]
+        )
     )
     if problems:
         return Expansion(problems=tuple(dict.fromkeys(problems)), warnings=warnings)

@@ -177,6 +177,13 @@ CODES = {
         "a case that is wrong, but not reached",
         "this deployment's parameters exclude the condition",
     ),
+    "PI909": (
+        "a permissions boundary that does not allow the grant",
+        (
+            "the boundary of the template lists services, and Secrets Manager or KMS is not among"
+            " them"
+        ),
+    ),
 }
 
 WARNINGS = "PI9"

@@ -58,6 +58,8 @@ def add_conditions(wanted: Iterable[Wanted], stack: Stack, names: Names) -> Adde
         loops = _loops_of(one)
         expressed = expression(one.when)
         key = _normal(expressed) + canonical([[loop.variable, loop.collection] for loop in loops])
+        if key not in by_expression and not loops and (same := _equivalent(one.when, own, stack)):
+            by_expression[key] = same
         if key not in by_expression:
             stem = shortened(one.when.label, LOGICAL_ID_LENGTH - 3, widths(loops, stack))
             entry = _named(stem, expressed, loops, added, stack, names)
@@ -65,6 +67,16 @@ def add_conditions(wanted: Iterable[Wanted], stack: Stack, names: Names) -> Adde
             added |= entry.declared
         found[one.key] = by_expression[key]
     return AddedConditions(found, tuple(_edits(stack.template, added)))
+
+
+def _equivalent(when: Conditions, own: Iterable[str], stack: Stack) -> str | None:
+    """The condition of the template that holds just where `when` does, such as one written as the
+    opposite of another."""
+    for name in sorted(own):
+        alone = Conditions({(name, True)})
+        if stack.solver.implies(alone, when) and stack.solver.implies(when, alone):
+            return name
+    return None
 
 
 def _loops_of(wanted: Wanted) -> tuple[Loop, ...]:

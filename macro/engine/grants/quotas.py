@@ -67,7 +67,7 @@ def check_resources(
     if not added:
         return
     loops = [*(resource.loops for resource in stack.resources), *added]
-    count = sum(len(stack.turns(around) or ((),)) for around in loops)
+    count = sum(stack.count(around) for around in loops)
     if count > RESOURCES:
         fix = "Split the template into two stacks."
         if count - created_roles + 1 <= RESOURCES:

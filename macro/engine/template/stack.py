@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from math import prod
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -122,6 +123,13 @@ class Stack:
                 found = None if found is None else self._further(loop, found)
             self._turns[key] = None if found is None else tuple(found)
         return self._turns[key]
+
+    def count(self, loops: tuple[Loop, ...]) -> int:
+        """How many resources one within these loops makes; 1 where it is not known."""
+        if (turns := self.turns(loops)) is not None:
+            return len(turns)
+        sizes = [self.values.items(loop.collection, ()) for loop in loops]
+        return prod(len(found.values) for found in sizes if found)
 
     def _further(self, loop: Loop, around: list[Turn]) -> list[Turn] | None:
         further: list[Turn] = []
