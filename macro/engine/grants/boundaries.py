@@ -41,7 +41,7 @@ def boundary_warnings(policies: Iterable[Policy], stack: Stack) -> Iterator[Prob
 
 
 def _may_allow(boundary: Resource, action: str) -> bool:
-    """Whether a statement of the policy allows the action on some resource, as far as is written."""
+    """Whether a statement of the policy allows the action on some resource, as far as known."""
     statements = get(boundary.property("PolicyDocument"), "Statement")
     listed = statements if isinstance(statements, list) else [statements]
     return any(_statement_may_allow(statement, action) for statement in listed)

@@ -97,27 +97,37 @@ def parse(value: Json, loop_variables: Collection[str] = ()) -> Text:
 
     In the body of an `Fn::ForEach`, the `${Variable}` of a plain string is an unknown part too.
     """
+    return join(*_parts(value, loop_variables))
+
+
+def _parts(value: Json, loop_variables: Collection[str]) -> Iterator[str | Unknown]:
+    """The parts of a text, those of a dynamic reference not yet put together."""
     if isinstance(value, str):
-        return join(*_substituted(value, {}, loop_variables)) if loop_variables else join(value)
+        yield from _substituted(value, {}, loop_variables) if loop_variables else (value,)
+        return
     match intrinsic(value):
         case ("Fn::Sub", str(template)):
-            return join(*_substituted(template, {}, None))
+            yield from _substituted(template, {}, None)
+            return
         case ("Fn::Sub", [str(template), dict(variables)]):
-            return join(*_substituted(template, variables, None))
+            yield from _substituted(template, variables, None)
+            return
         case ("Fn::Join", [str(delimiter), list(items)]):
-            parts: list[str | Unknown] = []
             for index, item in enumerate(item for item in items if item != NO_VALUE):
-                parts += [delimiter] if index else []
-                parts += parse(item, loop_variables)
-            return join(*parts)
+                if index:
+                    yield delimiter
+                yield from _parts(item, loop_variables)
+            return
         case ("Fn::Select", [int() | str() as index, list(items)]):
             if str(index).isdecimal() and int(index) < len(items):
-                return parse(items[int(index)], loop_variables)
+                yield from _parts(items[int(index)], loop_variables)
+                return
         case ("Fn::Select", [int() | str() as index, {"Fn::Split": [str(separator), source]}]):
             fields = _fields(source, separator, loop_variables)
             if str(index).isdecimal() and int(index) < len(fields):
-                return fields[int(index)]
-    return (Unknown(value),)
+                yield from fields[int(index)]
+                return
+    yield Unknown(value)
 
 
 def _fields(source: Json, separator: str, loop_variables: Collection[str]) -> list[Text]:
@@ -142,7 +152,7 @@ def _substituted(
         if name.startswith("!"):
             yield "${" + name[1:] + "}"
         elif name in variables:
-            yield from parse(variables[name])
+            yield from _parts(variables[name], ())
         elif "." in name:
             yield Unknown({"Fn::GetAtt": list[Json](name.split(".", 1))})
         else:
@@ -230,13 +240,26 @@ def attribute(value: Json) -> tuple[str, str] | None:
         case (Unknown(only),):
             value = only
     match intrinsic(value):
-        case ("Ref", str(name) | {"Fn::Sub": str(name)}):
-            return name, ""
+        case ("Ref", named):
+            logical_id = _logical_id(named)
+            return None if logical_id is None else (logical_id, "")
         case ("Fn::GetAtt", str(name)) if "." in name:
-            logical_id, _, rest = name.partition(".")
-            return logical_id, rest
-        case ("Fn::GetAtt", [str(name) | {"Fn::Sub": str(name)}, str(rest)]):
+            name, _, rest = name.partition(".")
             return name, rest
+        case ("Fn::GetAtt", [named, str(rest)]):
+            logical_id = _logical_id(named)
+            return None if logical_id is None else (logical_id, rest)
+    return None
+
+
+def _logical_id(named: Json) -> str | None:
+    """A logical id as `Ref` and `Fn::GetAtt` take it: as text, and in loops as `Fn::Sub` or as the
+    loop's variable alone."""
+    match named:
+        case str(name) | {"Fn::Sub": str(name)}:
+            return name
+        case {"Ref": str(variable)}:
+            return f"${{{variable}}}"
     return None
 
 
