@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
@@ -16,21 +15,23 @@ from macro.engine.grants.permissions import (
 from macro.engine.grants.placement import Placed, Vacancy, attach
 from macro.engine.grants.role import Inside, Outside, read_role
 from macro.engine.grants.secret import REGION, Secret, read_keys, read_secret
-from macro.engine.shorthand.block import NAME, Pull, read_shorthand
+from macro.engine.shorthand.block import NAME, Access, problems_beside, read_shorthand
 from macro.engine.shorthand.container_edits import container_edits, written
 from macro.engine.shorthand.containers import Container, find_containers
-from macro.engine.shorthand.image import read_registries
 from macro.engine.shorthand.macro_calls import (
-    SNIPPET,
+    Call,
     check_calls,
     check_snippet,
-    find_calls,
+    find_macro,
+    find_snippet_calls,
     leave,
     note_on_calls,
-    take_out,
+    note_on_name,
+    take_out_snippet,
 )
-from macro.engine.shorthand.misplaced import misplaced
+from macro.engine.shorthand.misplaced import misplaced, misspelt
 from macro.engine.shorthand.places import Credentials, Place
+from macro.engine.shorthand.settings import read_settings
 from macro.engine.template.arn import InvalidValueError
 from macro.engine.template.choices import ALWAYS, Fork, When, both, branches, graft, leaves
 from macro.engine.template.document import NO_VALUE, Json, Path, get
@@ -83,12 +84,12 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
     run.read()
     attached = attach(run.grants, run.vacancies, run.stack)
     problems = tuple(dict.fromkeys([*run.problems, *attached.problems]))
-    uncalled = note_on_calls(template) if run.found - run.called else ()
+    uncalled = note_on_calls(template, run.macro) if run.found - run.called else ()
     warnings = tuple(dict.fromkeys([*run.warnings, *uncalled]))
     if problems:
         return Expansion(problems=problems, warnings=warnings)
     return Expansion(
-        (*run.edits, *attached.edits, *leave(template)),
+        (*run.edits, *attached.edits, *leave(template, run.macro)),
         warnings=warnings,
         containers=tuple(run.containers),
         grants=tuple(run.grants),
@@ -112,7 +113,9 @@ class _Run:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self.registries, self.problems = read_registries(stack.template)
+        self.settings, settings_problems = read_settings(stack.template, stack.context.settings)
+        self.problems = list(settings_problems)
+        self.macro = find_macro(stack)
         self.secrets: dict[tuple[str, Credentials], Secret] = {}
         self.warnings: list[Problem] = []
         self.edits: list[Edit] = []
@@ -128,53 +131,57 @@ class _Run:
             found = find_containers(resource)
             for _, sharing in groupby(found, lambda container: container.owner_path):
                 self._read_owner(list(sharing))
-        self.problems += check_calls(self.stack.template)
-        self.problems += misplaced(self.stack, self.found)
+        shorthand = bool(self.found)
+        self.problems += check_calls(self.stack.template, self.macro, shorthand)
+        self.problems += misplaced(self.stack, self.found, self.macro)
 
     def _read_owner(self, containers: list[Container]) -> None:
         """Reads the containers that share one execution role, then the role."""
         needs: list[_Need] = []
         for container in containers:
-            body, path = container.body, container.path
-            if NAME in body or find_calls(body.get(SNIPPET), path):
-                needs += self._read_container(
-                    body, path, container.when, container.place, container.resource
-                )
-            else:
-                self.problems += _misspelt(body, path)
+            self.problems += misspelt(container)
+            calls = find_snippet_calls(container.body, container.path, self.macro)
+            if NAME in container.body or calls:
+                needs += self._read_container(container, calls)
         if needs:
             one = containers[0]
             self._read_role(one.owner, one.owner_path, one.around, one.place, one.resource, needs)
 
-    def _read_container(
-        self, container: dict[str, Json], path: Path, when: When, place: Place, resource: Resource
-    ) -> list[_Need]:
+    def _read_container(self, site: Container, calls: list[Call]) -> list[_Need]:
         """Turns the shorthand of one container into edits; what its role needs is returned."""
+        container, path, when = site.body, site.path, site.when
+        place, resource = site.place, site.resource
         self.found.add(path)
-        self.problems += _beside(container, path, place)
-        calls = find_calls(container.get(SNIPPET), (*path, SNIPPET))
         value, at = container.get(NAME), (*path, NAME)
         if NAME not in container:
             value, at = calls[0].parameters, (*calls[0].path, "Parameters")
-        table = {} if calls else self.registries  # a call here sees no more than the container
-        short = read_shorthand(value, at, table, self.stack, resource, self.problems)
+        # A call here sees no more than the container.
+        settings = self.settings._replace(template={}) if calls else self.settings
+        short = read_shorthand(value, at, site, settings, self.stack)
+        self.problems += [*problems_beside(site), *short.problems]
+        self.warnings += short.warnings
         needs: list[_Need] = []
-        parameters = self._parameters(short.pull, when, place, resource, at, needs)
+        parameters = self._parameters(short.access, when, place, resource, at, needs)
         self.edits += container_edits(short, parameters, container, path, place, at)
         image = written(graft(short.image, lambda leaf: leaf.value))
         self.containers.append(Pulled(resource, path, when, image, written(parameters)))
         if not calls:
             return needs
         self.called.add(path)
-        pulls = [pull for pull, _ in leaves(short.pull, when)]
+        pulls = [pull for pull, _ in leaves(short.access, when)]
         granted = any(pull.grant and pull.secret.value != NO_VALUE for pull in pulls)
         self.problems += check_snippet(calls[0], granted, NAME in container)
-        self.edits += take_out(container[SNIPPET], (*path, SNIPPET))
+        self.warnings += [
+            note_on_name(call.path, call.name)
+            for call in calls
+            if not self.macro.is_called(call.name)
+        ]
+        self.edits += take_out_snippet(container, path, calls)
         return []
 
     def _parameters(
         self,
-        pull: Fork[Pull] | Pull,
+        pull: Fork[Access] | Access,
         when: When,
         place: Place,
         resource: Resource,
@@ -326,25 +333,3 @@ def _together(one: When, other: When) -> frozenset[tuple[str, bool]] | None:
         return None
     together = one | other
     return together if len({name for name, _ in together}) == len(together) else None
-
-
-def _beside(container: dict[str, Json], path: Path, place: Place) -> Iterator[Problem]:
-    """The problems of keys that the shorthand would write over."""
-    shape = place.credentials
-    taken = [key for key in ("Image", shape.key) if key in container]
-    taken += [key for key, value in shape.siblings if container.get(key, value) != value]
-    for key in taken:
-        yield Problem(
-            "PI104",
-            (*path, key),
-            f"{key} stands beside PrivateImage, which writes it.",
-            f"Leave out {key}, or write both by hand without PrivateImage.",
-            on_key=True,
-        )
-
-
-def _misspelt(container: dict[str, Json], path: Path) -> Iterator[Problem]:
-    for key in container:
-        if key.lower().rstrip("s") == NAME.lower():
-            message = f"A container has no key {key}."
-            yield Problem("PI101", (*path, key), message, f"Did you mean {NAME}?", on_key=True)
