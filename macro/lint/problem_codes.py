@@ -8,24 +8,30 @@ CODES = {
     "PI101": ("an unknown key", "a typing error; the key that was likely meant is named"),
     "PI102": (
         "no image",
-        "`Image` was left out or has no value, or one branch of `Fn::If` has none",
+        "`Image` was left out, is not indented, or has no value in some branch of `Fn::If`",
     ),
     "PI103": (
         "no secret",
-        "neither `Secret` nor an entry of the registry table says what opens the image",
+        "neither `Secret` nor an entry of the registry tables says what opens the image",
     ),
     "PI104": (
         "a key beside PrivateImage that it writes itself",
-        "`Image` or the credentials of before were left in place",
+        "`Image` or the credentials of before were left in place; a key is not indented below it",
     ),
     "PI105": (
         "PrivateImage where it has no effect",
-        "it stands on the service, on the task definition itself, or one level too deep",
+        (
+            "it is on the service, on the task definition itself, one level too deep, in another"
+            " section, or in a text"
+        ),
     ),
     "PI106": ("a value of the wrong type", "`Grant` is neither true nor false"),
     "PI107": (
-        "a registry table that cannot be read",
-        "a registry with `https://` or a tag; an entry with other keys than `Secret` and `KmsKey`",
+        "settings that cannot be read",
+        (
+            "a registry with `https://` or a tag; an entry with other keys than `Secret`,"
+            " `KmsKey` and `Grant`; a permissions boundary that is no ARN"
+        ),
     ),
     "PI108": (
         "parameters of the macro where it takes none",
@@ -38,6 +44,14 @@ CODES = {
         "`Fn::Transform` on a container without `Grant: false`",
         "there the macro sees the container alone and cannot reach the role",
     ),
+    "PI110": (
+        "the account's settings refer to a template",
+        "`Ref` or `Fn::GetAtt` was copied from a template: only pseudo parameters can be meant",
+    ),
+    "PI111": (
+        "a transform that is nearly the macro's name",
+        "a typing error: CloudFormation finds no macro of that name",
+    ),
     "PI201": (
         "an image in Amazon ECR",
         "ECR takes no secret: the execution role's own permissions open it, so write plain `Image`",
@@ -46,6 +60,10 @@ CODES = {
     "PI203": (
         "an image whose secret cannot be looked up",
         "the registry is a parameter, or two entries of the table may match",
+    ),
+    "PI204": (
+        "an image of CodeBuild's own",
+        "`aws/codebuild/...` takes no credentials, so write plain `Image`",
     ),
     "PI301": (
         "a JSON key behind the secret",
@@ -78,6 +96,10 @@ CODES = {
             "the key that AWS manages opens no secret to another account, and an id or"
             " alias is one of this account"
         ),
+    ),
+    "PI312": (
+        "the login itself instead of a secret",
+        "username and password were written where the secret that holds them is named",
     ),
     "PI401": (
         "a role of another account",
@@ -129,6 +151,17 @@ CODES = {
             "their conditions exclude each other; CloudFormation refuses the stack"
             " where both are wanted"
         ),
+    ),
+    "PI910": (
+        "some values of an image are wrong",
+        (
+            "a parameter's allowed values or default, or a mapping, has an image that cannot be"
+            " pulled with a secret"
+        ),
+    ),
+    "PI911": (
+        "a transform is taken for the macro",
+        "the macro has another name in this account: give it with `--macro-name`",
     ),
 }
 

@@ -129,8 +129,8 @@ def _looked_up(image: Leaf, form: Leaf, site: _Site) -> Fork[Access] | Access:
     except InvalidValueError as error:
         return _none(image.path, error.at(image.path))
     if found is None:
-        if "Secret" in _meant(block):
-            return _none(image.path)  # the problem of the key says why
+        if "Secret" in [*_meant(block), *_keys_beside(site.container.body)]:
+            return _none(image.path)  # the problem of that key says why
         if flaw and flaw.certain:
             return _none(image.path, flaw.error.at(image.path))
         message = "No secret is named, and the registry table has no entry for this image."
@@ -205,7 +205,7 @@ def _possible(when: When, stack: Stack) -> bool:
 
 def _doubt(path: Path, flaw: ImageFlaw) -> Problem:
     """The warning of an image that only some values of a parameter or mapping make wrong."""
-    message = f"This is so with some of the values that the image can have: {flaw.error.message}"
+    message = f"Some values of this image are wrong. {flaw.error.message}"
     return Problem("PI910", path, message, flaw.error.fix)
 
 

@@ -217,13 +217,11 @@ def note_on_calls(template: dict[str, Json], macro: Macro) -> Iterator[Problem]:
     if macro.source == "taken":
         yield note_on_name(called[macro.name], macro.name)
     elif not any(macro.is_called(name) or is_misspelt(name) for name in called):
-        yield Problem(
-            "PI902",
-            (),
-            f"The template has no Transform: {macro.name}, so CloudFormation would not call the"
-            " macro.",
-            "Add it, unless you deploy what this command writes.",
-        )
+        message = f"The template has no Transform: {macro.name}, so CloudFormation would not call"
+        fix = "Add it, unless you deploy what this command writes."
+        if macro.source == "assumed" and any(not name.startswith("AWS::") for name in called):
+            fix = "Add it, or give the macro's name with --macro-name."
+        yield Problem("PI902", (), f"{message} the macro.", fix)
 
 
 def note_on_name(path: Path, name: str) -> Problem:

@@ -125,7 +125,7 @@ def _in_resources(section: Json, path: Path, found: set[Path], macro: Macro) -> 
             kind = kind if isinstance(kind, str) else ""
             for one in _in_resource(body, at, kind, macro):
                 if one[:-1] not in found:
-                    yield _problem(one, f"Write it on {_nearest(kind)}.")
+                    yield _problem(one, _fix(one, kind))
 
 
 def _in_resource(body: dict[str, Json], path: Path, kind: str, macro: Macro) -> Iterator[Path]:
@@ -231,6 +231,15 @@ def _is_shorthand(value: Json) -> bool:
     if not isinstance(value, dict) or intrinsic(value):
         return False
     return not value.keys().isdisjoint((*KEYS, *SETTINGS_KEYS))
+
+
+def _fix(path: Path, kind: str) -> str:
+    """How to correct what is misplaced at a path in a resource of a type."""
+    if "TemplateBody" in path:
+        return f"Expand that template on its own, or write Transform: {NAME} in it."
+    if path[-1] not in (NAME, SNIPPET):
+        return "Write the containers as a list, not as a text."
+    return f"Write it on {_nearest(kind)}."
 
 
 def _nearest(kind: str) -> str:

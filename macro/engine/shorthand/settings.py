@@ -91,7 +91,7 @@ def read_settings(template: Json, account: Json) -> tuple[Settings, tuple[Proble
     metadata = get(template, "Metadata")
     near = [key for key in metadata if is_near_name(key)] if isinstance(metadata, dict) else []
     misspelt = tuple(
-        Problem("PI107", ("Metadata", key), f"This is no {NAME}.", f"Write {NAME}.", on_key=True)
+        _problem(("Metadata", key), f"Settings have no effect in {key}.", f"Did you mean {NAME}?")
         for key in near
         if not set(KEYS).isdisjoint(_keys(get(metadata, key)))
     )
@@ -170,22 +170,25 @@ def _read_table(table: Json, path: Path, level: Level) -> tuple[RegistryTable, l
     entries: RegistryTable = {}
     problems: list[Problem] = []
     for name, value in table.items():
-        wrong = [*_problems_of_entry(name, value, (*path, name))]
+        at = (*path, name)
+        wrong = [*_problems_of_entry(value, at)]
+        prefix = _prefix(name)
+        if prefix is None:
+            message = "This is no registry: a host name, and a path where only a part is meant."
+            fix = "Write it as in an image, without scheme, tag and digest."
+            problems.append(_problem(at, message, fix))
+            continue
+        if prefix in entries:
+            message = "Another entry is for the same registry and path."
+            wrong.append(_problem(at, message, "Keep one of the two."))
         problems += wrong
-        if not wrong:
-            entry = _entry(name, value, (*path, name), level)
-            if entry.prefix in entries:
-                message = "Another entry is for the same registry and path."
-                problems.append(_problem((*path, name), message, "Keep one of the two."))
-            entries[entry.prefix] = entry
+        # Where an entry is wrong, its images are not: they find one that opens nothing.
+        entries[prefix] = _entry(prefix, NO_VALUE if wrong else value, at, level)
     return entries, problems
 
 
-def _problems_of_entry(name: str, value: Json, path: Path) -> Iterator[Problem]:
-    if _prefix(name) is None:
-        message = "This is no registry: a host name, and a path where only a part is meant."
-        yield _problem(path, message, "Write it as in an image, without scheme, tag and digest.")
-    elif is_login(value) or is_login(get(value, "Secret")):
+def _problems_of_entry(value: Json, path: Path) -> Iterator[Problem]:
+    if is_login(value) or is_login(get(value, "Secret")):
         yield login_problem(path)
     elif not (isinstance(value, str) or intrinsic(value)):
         if (
@@ -209,10 +212,8 @@ def _problems_of_entry(name: str, value: Json, path: Path) -> Iterator[Problem]:
             yield Problem("PI106", (*path, "Grant"), message, fix)
 
 
-def _entry(name: str, value: Json, path: Path, level: Level) -> RegistryEntry:
+def _entry(prefix: str, value: Json, path: Path, level: Level) -> RegistryEntry:
     """The entry of a value that has no problem."""
-    prefix = _prefix(name)
-    assert prefix is not None
 
     def leaf(value: Json, at: Path) -> Leaf:
         return Leaf(value, at if level == "template" else ())
