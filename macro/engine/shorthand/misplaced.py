@@ -16,21 +16,23 @@ from macro.engine.template.document import Json, Path, get, intrinsic
 from macro.engine.template.problems import Problem
 from macro.engine.template.stack import Stack
 
-# Types that run or hold images: there a container could be meant in any depth. In other types of
-# AWS it could on the resource and at the top of its properties; what is below is of their own.
+# Types that run images, by how they begin: there a container could be meant in any depth. In other
+# types of AWS it could on the resource and at the top of its properties; what is below is theirs.
 _RUN_IMAGES = (
-    "AWS::AppRunner::",
+    "AWS::AppRunner::Service",
     "AWS::Batch::",
-    "AWS::BedrockAgentCore::",
+    "AWS::BedrockAgentCore::Harness",
+    "AWS::BedrockAgentCore::Runtime",
     "AWS::CodeBuild::",
     "AWS::ECS::",
-    "AWS::EMRServerless::",
-    "AWS::GameLift::ContainerGroup",
+    "AWS::EMRServerless::Application",
+    "AWS::GameLift::ContainerGroupDefinition",
     "AWS::IoTAnalytics::Dataset",
-    "AWS::Lambda::",
+    "AWS::Lambda::Function",
     "AWS::Lightsail::Container",
-    "AWS::Omics::",
-    "AWS::SageMaker::",
+    "AWS::SageMaker::InferenceComponent",
+    "AWS::SageMaker::Model",
+    "AWS::SageMaker::ProcessingJob",
     "AWS::Serverless::Function",
 )
 
@@ -41,12 +43,12 @@ _FREE_MAPS = {
     "AWS::": """
         AdditionalParams AdvertisedScopeMapping Annotations AssumeRolePolicyDocument AwsIam
         CapacityTags CustomParameters CustomerMetadataProperties CustomDetails DockerLabels
-        DriverOpts EnvironmentVariables Events Headers HookDetails InputSchema Labels Limits
-        Metadata Options ParameterTemplate Parameters Requests Tags Variables
-        WorkerTypeSpecifications
+        DriverOpts EnvironmentVariables Events FilterPolicy Headers HookDetails InputSchema Labels
+        Limits ModelPackageGroupPolicy Options Parameters Pattern Requests RouteSettings Tags
+        Variables WorkerTypeSpecifications
     """,
     "AWS::EMRServerless::": "Properties",
-    "AWS::SageMaker::": "Environment",
+    "AWS::SageMaker::": "Environment Metadata",
 }
 
 _THIRD_PARTY = re.compile(r"(?!AWS::)\w+::|AWS::CloudFormation::CustomResource$")
@@ -177,7 +179,7 @@ def _everywhere(node: Json, path: Path, kind: str, macro: Macro) -> Iterator[Pat
                 if key == "Fn::ToJsonString" and not as_text:
                     continue  # data of the author's
                 if key != NAME or not _is_shorthand(value):
-                    text = as_text or key in _AS_TEXT
+                    text = key in _AS_TEXT or (as_text and key.startswith("Fn::"))
                     todo.append((value, (*path, key), key in free, text))
 
 
