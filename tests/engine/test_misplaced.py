@@ -153,6 +153,16 @@ HERE: Json = {"PrivateImage": BLOCK}
         ("Acme::Web::Service", HERE, []),
         ("Acme::Web::Service::MODULE", HERE, []),
         ("", {"ContainerDefinitions": [HERE]}, None),
+        ("AWS::ECS::TaskDefinition", {"containerDefinitions": [HERE]}, None),
+        ("AWS::ECS::TaskDefinition", {"containerDefinitions": '[{"PrivateImage": "x"}]'}, None),
+        ("AWS::ECS::TaskDefinition", '{"ContainerDefinitions": [{"PrivateImage": "x"}]}', None),
+        ("AWS::Batch::JobDefinition", {"ContainerProperties": '{"PrivateImage": "x"}'}, None),
+        ("AWS::EC2::Instance", {"UserData": "PrivateImage: x"}, []),
+        (
+            "AWS::Batch::JobDefinition",
+            {"ContainerProperties": {"Environment": [{"Name": "A", "Value": "PrivateImage: x"}]}},
+            [],
+        ),
     ],
 )
 def test_a_container_could_be_meant(
@@ -161,6 +171,12 @@ def test_a_container_could_be_meant(
     """None: one problem, wherever it is."""
     found = problems(kind, properties)
     assert len(found) == 1 if expected is None else found == expected
+
+
+@pytest.mark.parametrize("key", ["properties", "Propertys"])
+def test_properties_under_another_name_are_searched(key: str) -> None:
+    found = problems("AWS::ECS::TaskDefinition", {}, **{key: {"ContainerDefinitions": [HERE]}})
+    assert found == [f"{key}/ContainerDefinitions/0/PrivateImage"]
 
 
 @pytest.mark.parametrize("kind", ["AWS::SNS::Topic", "Custom::Thing", "AWS::ECS::TaskDefinition"])

@@ -137,6 +137,7 @@ def test_novalue_is_as_if_it_were_not_written() -> None:
     "value",
     [
         {"Ref": "Secret"},
+        {"Ref": ["Secret"]},
         {"Fn::GetAtt": ["Secret", "Id"]},
         {"Fn::GetAtt": "Secret.Id"},
         {"Fn::Sub": "registry/${Environment}"},
@@ -176,6 +177,7 @@ def test_the_account_may_refer_to_pseudo_parameters(value: Json) -> None:
         ({"Registry": {}}, "PI107", "at Registry: "),
         ({"Registries": []}, "PI107", "at Registries: "),
         ({"Registries": {"https://quay.io": "s"}}, "PI107", "at Registries.https://quay.io: "),
+        ({"Registries": {"/": "s"}}, "PI107", "at Registries./: "),
         ({"Registries": {"quay.io": {"KmsKey": "k"}}}, "PI107", "at Registries.quay.io: "),
         ({"Registries": {"quay.io": {"Secret": 7}}}, "PI107", "at Registries.quay.io.Secret: "),
         ({"Registries": {"quay.io": {"password": "hunter2"}}}, "PI312", "at Registries.quay.io: "),

@@ -79,9 +79,17 @@ def _check_reference(text: Text, known: str) -> None:
     """Raises `InvalidValueError` where no value of the unknown parts makes this an image."""
     if literal(text) is not None or "://" in known or re.search(r"\s", known):
         read_image_reference(known)
+    elif isinstance(text[0], str) and "/" in text[0] and _has_capitals(text[0]):
+        read_image_reference("Image")
     elif isinstance(text[0], str) and (version := _version(text[0])) and ":" in version[1:]:
         # The tag is complete, and what follows it begins another.
         read_image_reference("image:tag:tag")
+
+
+def _has_capitals(head: str) -> bool:
+    """Whether the literal head of an image has a capital in its repository."""
+    repository = re.split("[:@]", split_registry(head)[1], maxsplit=1)[0]
+    return repository != repository.lower()
 
 
 def _version(head: str) -> str:

@@ -53,8 +53,14 @@ _FREE_MAPS = {
 
 _THIRD_PARTY = re.compile(r"(?!AWS::)\w+::|AWS::CloudFormation::CustomResource$")
 
-# Where a text is read as the template that it holds.
-_AS_TEXT = ("ContainerDefinitions", "TemplateBody")
+# Where a text is read as the containers or the template that it holds; in small letters.
+_AS_TEXT = frozenset(
+    step.lower()
+    for step in ("Properties", "TemplateBody", *(s for p in PLACES for s in p.owner + p.container))
+)
+
+# What a resource has beside its properties with names of the author's.
+_FREE_ATTRIBUTES = ("Connectors", "Metadata")
 
 _IN_TEXT = re.compile(rf"\b{NAME}[\"']?\s*:")
 _CALL_IN_TEXT = re.compile(
@@ -140,6 +146,9 @@ def _in_resource(body: dict[str, Json], path: Path, kind: str, macro: Macro) -> 
     properties, at = body.get("Properties"), (*path, "Properties")
     if _THIRD_PARTY.match(kind):
         return
+    for key, value in body.items():
+        if key not in (NAME, "Properties", *_FREE_ATTRIBUTES):
+            yield from _everywhere(value, (*path, key), kind, macro)
     if kind.startswith(_RUN_IMAGES) or not kind.startswith("AWS::"):
         yield from _everywhere(properties, at, kind, macro)
     elif isinstance(properties, dict):
@@ -156,7 +165,9 @@ def _everywhere(node: Json, path: Path, kind: str, macro: Macro) -> Iterator[Pat
     """The paths of all below a node that means the shorthand or calls the macro, but what is under
     a name of the author's own."""
     free = _free_maps(kind)
-    todo: list[tuple[Json, Path, bool, bool]] = [(node, path, False, path[-1] in _AS_TEXT)]
+    todo: list[tuple[Json, Path, bool, bool]] = [
+        (node, path, False, str(path[-1]).lower() in _AS_TEXT)
+    ]
     while todo:
         node, path, own, as_text = todo.pop()
         if isinstance(node, str):
@@ -179,7 +190,7 @@ def _everywhere(node: Json, path: Path, kind: str, macro: Macro) -> Iterator[Pat
                 if key == "Fn::ToJsonString" and not as_text:
                     continue  # data of the author's
                 if key != NAME or not _is_shorthand(value):
-                    text = key in _AS_TEXT or (as_text and key.startswith("Fn::"))
+                    text = key.lower() in _AS_TEXT or (as_text and key.startswith("Fn::"))
                     todo.append((value, (*path, key), key in free, text))
 
 

@@ -237,7 +237,7 @@ def _prefix(name: str) -> str | None:
     if host is None:
         host = DOCKER_HUB
     path = path.rstrip("/")
-    if not is_host(host) or (path and not is_repository(path)):
+    if not name or not is_host(host) or (path and not is_repository(path)):
         return None
     return lookup_name(host, path)
 
@@ -396,7 +396,7 @@ def _references(node: Json, path: Path) -> Iterator[Problem]:
 def _needs_a_template(node: dict[str, Json]) -> bool:
     match intrinsic(node):
         case ("Ref", name):
-            return name not in PSEUDO_PARAMETERS
+            return not isinstance(name, str) or name not in PSEUDO_PARAMETERS
         case ("Fn::GetAtt" | "Fn::If" | "Fn::FindInMap" | "Fn::Transform", _):
             return True
         case ("Fn::Sub", _):
