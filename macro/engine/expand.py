@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import NamedTuple
 
 from macro.engine.grants.boundaries import boundary_warnings
@@ -11,21 +11,29 @@ from macro.engine.grants.needs import ContainerNeeds, Vacancy, read_grants, read
 from macro.engine.grants.permissions import Grant
 from macro.engine.grants.placement import Placed, place, turns_differ
 from macro.engine.grants.turns import across_turns
-from macro.engine.shorthand.block import NAME, Shorthand, read_shorthand
+from macro.engine.shorthand.block import (
+    NAME,
+    BlockReader,
+    Shorthand,
+    problems_beside,
+    read_shorthand,
+)
 from macro.engine.shorthand.container_edits import container_edits
 from macro.engine.shorthand.containers import Container, find_containers
-from macro.engine.shorthand.image import Registries, read_registries
 from macro.engine.shorthand.macro_calls import (
-    SNIPPET,
     Call,
+    Macro,
     check_calls,
     check_snippet,
-    find_calls,
+    find_macro,
+    find_snippet_calls,
     leave,
     note_on_calls,
-    take_out,
+    note_on_name,
+    take_out_snippet,
 )
-from macro.engine.shorthand.misplaced import misplaced
+from macro.engine.shorthand.misplaced import misplaced, misspelt
+from macro.engine.shorthand.settings import Settings, read_settings
 from macro.engine.template.choices import Fork, graft, leaves, written
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path
@@ -87,20 +95,24 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
         fix = "Write a mapping with Resources, as CloudFormation expects."
         return Expansion(problems=(Problem("PI004", (), message, fix),))
     stack = Stack(template, context or Context())
-    registries, wrong_registries = read_registries(template)
-    shared = [task for resource in stack.resources for task in _containers_by_role(resource)]
-    tasks = [_read_task(containers, registries, stack) for containers in shared]
+    settings, wrong_settings = read_settings(template, stack.context.settings)
+    macro = find_macro(stack)
+    shared = [task for resource in stack.resources for task in _containers_by_role(resource, macro)]
+    tasks = [_read_task(containers, settings, macro, stack) for containers in shared]
+    private = {one.container.path for one in chain(*shared) if one.is_private}
     grants = tuple(grant for task in tasks for grant in task.grants)
-    placement = place(grants, (vacancy for task in tasks for vacancy in task.vacancies), stack)
+    placement = place(
+        grants, (one for task in tasks for one in task.vacancies), settings.role, stack
+    )
     containers = tuple(container for task in tasks for container in task.containers)
     problems = (
-        *wrong_registries,
+        *wrong_settings,
         *(problem for task in tasks for problem in task.problems),
-        *check_calls(template),
-        *misplaced(stack, {one.path for task in shared for one in task if _has_shorthand(one)}),
+        *check_calls(template, macro, bool(private)),
+        *misplaced(stack, private, macro),
         *placement.problems,
     )
-    uncalled = note_on_calls(template) if any(task.needs_transform for task in tasks) else ()
+    uncalled = note_on_calls(template, macro) if any(task.needs_transform for task in tasks) else ()
     bounded = boundary_warnings((placed.policy for placed in placement.policies), stack)
     warnings = tuple(
         dict.fromkeys(
@@ -111,7 +123,7 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
         return Expansion(problems=tuple(dict.fromkeys(problems)), warnings=warnings)
     edits = (edit for task in tasks for edit in task.edits)
     return Expansion(
-        (*edits, *placement.edits, *leave(template)),
+        (*edits, *placement.edits, *leave(template, macro)),
         warnings=warnings,
         containers=containers,
         grants=grants,
@@ -119,55 +131,78 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
     )
 
 
-def _containers_by_role(resource: Resource) -> Iterator[list[Container]]:
+class Called(NamedTuple):
+    """A container, and the calls of the macro on it alone."""
+
+    container: Container
+    calls: tuple[Call, ...]
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it has the shorthand."""
+        return NAME in self.container.body or bool(self.calls)
+
+    @property
+    def block(self) -> tuple[Json, Path]:
+        """The shorthand of the container, and where it is."""
+        body, path = self.container.body, self.container.path
+        if NAME in body:
+            return body[NAME], (*path, NAME)
+        call = self.calls[0]
+        return call.parameters, (*call.path, "Parameters")
+
+
+def _containers_by_role(resource: Resource, macro: Macro) -> Iterator[list[Called]]:
     """The containers of a resource, those together that share an execution role."""
     for _, sharing in groupby(find_containers(resource), lambda found: found.owner_path):
-        yield list(sharing)
+        yield [Called(one, tuple(find_snippet_calls(one.body, one.path, macro))) for one in sharing]
 
 
-def _read_task(containers: list[Container], registries: Registries, stack: Stack) -> Task:
+def _read_task(containers: list[Called], settings: Settings, macro: Macro, stack: Stack) -> Task:
     """What the containers that share one execution role come to."""
-    private = [container for container in containers if _has_shorthand(container)]
-    misspelt = [
-        problem
-        for container in containers
-        if container not in private
-        for problem in _misspelt(container.body, container.path)
-    ]
+    problems = [problem for one in containers for problem in misspelt(one.container)]
+    private = [one for one in containers if one.is_private]
     if not private:
-        return Task(problems=tuple(misspelt))
-    resource = private[0].resource
+        return Task(problems=tuple(problems))
+    resource = private[0].container.resource
     sites = stack.sites(resource)
     turns = [site.turn for site in sites]
-    in_turns = [_read_turn(private, registries, site, stack) for site in sites]
-    problems = [problem for turn in in_turns for problem in turn.problems]
+    in_turns = [_read_turn(private, settings, site, stack) for site in sites]
+    problems += [problem for turn in in_turns for problem in turn.problems]
     warnings = [warning for turn in in_turns for warning in turn.warnings]
+    warnings += [
+        note_on_name(call.path, call.name)
+        for one in private
+        for call in one.calls
+        if not macro.is_called(call.name)
+    ]
     if not resource.has_plain_condition:
         problems.append(_odd_condition(resource))
     edits: list[Edit] = []
     found: list[PrivateContainer] = []
-    for index, container in enumerate(private):
+    for index, one in enumerate(private):
         short = in_turns[0].shorthands[index]
         parameters = _general([turn.parameters[index] for turn in in_turns], turns)
         if parameters is None:
-            problems.append(turns_differ(_block(container)[1]))
+            problems.append(turns_differ(one.block[1]))
             continue
-        edits += _container_edits(container, short, parameters)
+        edits += _container_edits(one, short, parameters)
         image = written(graft(short.image, lambda leaf: leaf.value))
+        container = one.container
         found.append(
             PrivateContainer(resource, container.path, container.when, image, written(parameters))
         )
     grants = across_turns([turn.grants for turn in in_turns], turns)
     if grants is None:
-        problems.append(turns_differ(_block(private[0])[1]))
+        problems.append(turns_differ(private[0].block[1]))
     return Task(
         tuple(edits),
         tuple(found),
         tuple(grants or ()),
-        tuple({one.path: one for turn in in_turns for one in turn.vacancies}.values()),
-        (*misspelt, *dict.fromkeys(problems)),
+        tuple({vacancy.path: vacancy for turn in in_turns for vacancy in turn.vacancies}.values()),
+        tuple(dict.fromkeys(problems)),
         tuple(dict.fromkeys(warnings)),
-        any(not _calls(container) for container in private),
+        any(not one.calls for one in private),
     )
 
 
@@ -183,35 +218,38 @@ class TaskInTurn(NamedTuple):
 
 
 def _read_turn(
-    containers: list[Container], registries: Registries, site: Site, stack: Stack
+    containers: list[Called], settings: Settings, site: Site, stack: Stack
 ) -> TaskInTurn:
     problems: list[Problem] = []
     shorthands: list[Shorthand] = []
     needs: list[ContainerNeeds] = []
-    for container in containers:
-        value, path = _block(container)
-        calls = _calls(container)
-        table = {} if calls else registries  # a call here sees no more than the container
-        short = read_shorthand(value, path, table, stack, site, problems)
+    for container, calls in containers:
+        value, path = Called(container, calls).block
+        # A call on a container sees no more than the container.
+        own = settings._replace(template={}) if calls else settings
+        short = read_shorthand(value, path, BlockReader(container, site, own, stack))
         shorthands.append(short)
-        problems += _beside(container)
-        needed = read_needs(short.pull, path, container, site, stack)
+        problems += [*problems_beside(container), *short.problems]
+        needed = read_needs(short.access, path, container, site, stack)
         if calls:
-            pulls = [pull for pull, _ in leaves(short.pull, container.when)]
-            granted = any(pull.grant and pull.secret.value != NO_VALUE for pull in pulls)
+            opened = [access for access, _ in leaves(short.access, container.when)]
+            granted = any(one.grant and one.secret.value != NO_VALUE for one in opened)
             problems += check_snippet(calls[0], granted, NAME in container.body)
             needed = needed._replace(needs=())
         needs.append(needed)
-    role = read_grants(
-        containers[0], tuple(need for one in needs for need in one.needs), site, stack
-    )
+    wanted = tuple(need for one in needs for need in one.needs)
+    role = read_grants(containers[0].container, wanted, site, stack)
     return TaskInTurn(
         tuple(shorthands),
         tuple(one.parameters for one in needs),
         role.grants,
         role.vacancies,
         (*problems, *(problem for one in needs for problem in one.problems), *role.problems),
-        (*(warning for one in needs for warning in one.warnings), *role.warnings),
+        (
+            *(warning for one in shorthands for warning in one.warnings),
+            *(warning for one in needs for warning in one.warnings),
+            *role.warnings,
+        ),
     )
 
 
@@ -225,54 +263,15 @@ def _general(
     return generalized([written(one) for one in parameters], turns)
 
 
-def _has_shorthand(container: Container) -> bool:
-    return NAME in container.body or bool(_calls(container))
-
-
-def _calls(container: Container) -> list[Call]:
-    """The calls of the macro on the container alone."""
-    return find_calls(container.body.get(SNIPPET), (*container.path, SNIPPET))
-
-
-def _block(container: Container) -> tuple[Json, Path]:
-    """The shorthand of a container, and where it is."""
-    if NAME in container.body:
-        return container.body[NAME], (*container.path, NAME)
-    call = _calls(container)[0]
-    return call.parameters, (*call.path, "Parameters")
-
-
 def _container_edits(
-    container: Container, short: Shorthand, parameters: Fork[Json] | Json
+    called: Called, short: Shorthand, parameters: Fork[Json] | Json
 ) -> Iterator[Edit]:
-    _, path = _block(container)
+    container, calls = called
     yield from container_edits(
-        short, parameters, container.body, container.path, container.place, path
+        short, parameters, container.body, container.path, container.place, called.block[1]
     )
-    if _calls(container):
-        yield from take_out(container.body[SNIPPET], (*container.path, SNIPPET))
-
-
-def _beside(container: Container) -> Iterator[Problem]:
-    """The problems of keys that the shorthand would write over."""
-    shape, body = container.place.credentials, container.body
-    taken = [key for key in ("Image", shape.key) if key in body]
-    taken += [key for key, value in shape.siblings if body.get(key, value) != value]
-    for key in taken:
-        yield Problem(
-            "PI104",
-            (*container.path, key),
-            f"{key} is beside PrivateImage, which writes it.",
-            f"Leave out {key}, or write both by hand without PrivateImage.",
-            on_key=True,
-        )
-
-
-def _misspelt(container: dict[str, Json], path: Path) -> Iterator[Problem]:
-    for key in container:
-        if key.lower().rstrip("s") == NAME.lower():
-            message = f"A container has no key {key}."
-            yield Problem("PI101", (*path, key), message, f"Did you mean {NAME}?", on_key=True)
+    if calls:
+        yield from take_out_snippet(container.body, container.path, list(calls))
 
 
 def _odd_condition(resource: Resource) -> Problem:

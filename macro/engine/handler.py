@@ -125,10 +125,12 @@ def _context(event: Json) -> Context:
     """What the event says of the deployment."""
     parameters = get(event, "templateParameterValues")
     region, account = get(event, "region"), get(event, "accountId")
+    transform = get(event, "transformId")  # the account, two colons and the macro's name
     return Context(
         parameters if isinstance(parameters, dict) else {},
         region if isinstance(region, str) and REGION_CODE.fullmatch(region) else None,
         account if isinstance(account, str) and ACCOUNT_ID.fullmatch(account) else None,
+        macro_name=transform.rpartition("::")[2] if isinstance(transform, str) else NAME,
     )
 
 

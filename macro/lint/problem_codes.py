@@ -5,47 +5,74 @@ from __future__ import annotations
 # A code: what the problem is, and the mistake that leads to it. Problems of a text have no row:
 # they show before there is a template, or when one is written.
 CODES = {
-    "PI101": ("an unknown key", "a typing error; the key that was likely meant is named"),
+    "PI101": (
+        "an unknown key",
+        "a typing error; the key that was likely meant is named",
+    ),
     "PI102": (
         "no image",
-        "`Image` was left out or has no value, or one branch of `Fn::If` has none",
+        "`Image` was left out, is not indented, or has no value in some branch of `Fn::If`",
     ),
     "PI103": (
         "no secret",
-        "neither `Secret` nor an entry of the registry table says what opens the image",
+        "neither `Secret` nor an entry of the registry tables says what opens the image",
     ),
     "PI104": (
         "a key beside PrivateImage that it writes itself",
-        "`Image` or the credentials of before were left in place",
+        "`Image` or the credentials of before were left in place; a key is not indented below it",
     ),
     "PI105": (
         "PrivateImage where it has no effect",
-        "it stands on the service, on the task definition itself, or one level too deep",
+        (
+            "it is on the service, on the task definition itself, one level too deep, in another"
+            " section, or in a text"
+        ),
     ),
-    "PI106": ("a value of the wrong type", "`Grant` is neither true nor false"),
+    "PI106": (
+        "a value of the wrong type",
+        "`Grant` is neither true nor false",
+    ),
     "PI107": (
-        "a registry table that cannot be read",
-        "a registry with `https://` or a tag; an entry with other keys than `Secret` and `KmsKey`",
+        "settings that cannot be read",
+        (
+            "a registry with `https://` or a tag; an entry with other keys than `Secret`,"
+            " `KmsKey` and `Grant`; a permissions boundary that is no ARN"
+        ),
     ),
     "PI108": (
         "parameters of the macro where it takes none",
         (
-            "`Parameters` beside `Name: PrivateImage` in the `Transform` section, or"
-            " other ones than `Grant` beside a block"
+            "`Parameters` beside `Name: PrivateImage` in the `Transform` section, or other ones"
+            " than `Grant` beside a block"
         ),
     ),
     "PI109": (
         "`Fn::Transform` on a container without `Grant: false`",
         "there the macro sees the container alone and cannot reach the role",
     ),
+    "PI110": (
+        "the account's settings refer to a template",
+        "`Ref` or `Fn::GetAtt` was copied from a template: only pseudo parameters can be meant",
+    ),
+    "PI111": (
+        "a transform that is nearly the macro's name",
+        "a typing error: CloudFormation finds no macro of that name",
+    ),
     "PI201": (
         "an image in Amazon ECR",
         "ECR takes no secret: the execution role's own permissions open it, so write plain `Image`",
     ),
-    "PI202": ("no image reference", "a scheme, a space, an upper-case repository, two tags"),
+    "PI202": (
+        "no image reference",
+        "a scheme, a space, an upper-case repository, two tags",
+    ),
     "PI203": (
         "an image whose secret cannot be looked up",
         "the registry is a parameter, or two entries of the table may match",
+    ),
+    "PI204": (
+        "an image of CodeBuild's own",
+        "`aws/codebuild/...` takes no credentials, so write plain `Image`",
     ),
     "PI301": (
         "a JSON key behind the secret",
@@ -59,15 +86,30 @@ CODES = {
         "a dynamic reference to a secret's value",
         "`{{resolve:secretsmanager:...}}` would put the login into the template",
     ),
-    "PI304": ("not a secret", "the ARN or the resource is of another kind"),
-    "PI305": ("a wildcard", "copied from a policy; it would open more than the one secret or key"),
-    "PI306": ("a malformed secret", "an ARN that lost a part, a name with a space"),
-    "PI307": ("an ARN of another partition", "a template of `aws` in a China or GovCloud Region"),
+    "PI304": (
+        "not a secret",
+        "the ARN or the resource is of another kind",
+    ),
+    "PI305": (
+        "a wildcard",
+        "copied from a policy; it would open more than the one secret or key",
+    ),
+    "PI306": (
+        "a malformed secret",
+        "an ARN that lost a part, a name with a space",
+    ),
+    "PI307": (
+        "an ARN of another partition",
+        "a template of `aws` in a China or GovCloud Region",
+    ),
     "PI308": (
         "another account's secret without a full ARN",
         "only the full ARN, with its hyphen and six characters, is found from another account",
     ),
-    "PI309": ("a partial ARN in CodeBuild", "CodeBuild takes a full ARN or a name"),
+    "PI309": (
+        "a partial ARN in CodeBuild",
+        "CodeBuild takes a full ARN or a name",
+    ),
     "PI310": (
         "not a key",
         "the ARN, id, alias or resource is of another kind, or the key of another AWS service",
@@ -75,9 +117,13 @@ CODES = {
     "PI311": (
         "another account's secret without the ARN of its key",
         (
-            "the key that AWS manages opens no secret to another account, and an id or"
-            " alias is one of this account"
+            "the key that AWS manages opens no secret to another account, and an id or alias is"
+            " one of this account"
         ),
+    ),
+    "PI312": (
+        "the login itself instead of a secret",
+        "username and password were written where the secret that holds them is named",
     ),
     "PI314": (
         "values of different forms",
@@ -98,8 +144,8 @@ CODES = {
     "PI403": (
         "no role",
         (
-            "CodeBuild needs a service role of yours; `Grant: false` vouches for a role"
-            " that is not named"
+            "CodeBuild needs a service role of yours; `Grant: false` vouches for a role that is"
+            " not named"
         ),
     ),
     "PI404": (
@@ -126,12 +172,18 @@ CODES = {
         "a condition that is not a name",
         "`Condition` of a resource in a loop is written with `Fn::FindInMap`",
     ),
-    "PI501": ("more than 500 resources", "what is added makes the stack too large"),
+    "PI501": (
+        "more than 500 resources",
+        "what is added makes the stack too large",
+    ),
     "PI502": (
         "a logical id over 255 characters",
         "the resource's own id leaves no room for what is added",
     ),
-    "PI503": ("inline policies over 10,240 characters", "too many secrets for one role"),
+    "PI503": (
+        "inline policies over 10,240 characters",
+        "too many secrets for one role",
+    ),
     "PI505": (
         "a policy's name over 128 characters",
         "a loop runs over long values",
@@ -147,15 +199,15 @@ CODES = {
     "PI903": (
         "a parameter's default decided the form",
         (
-            "a deployment with a value of another form needs its own expansion: give"
-            " the value with `-p`"
+            "a deployment with a value of another form needs its own expansion: give the value"
+            " with `-p`"
         ),
     ),
     "PI904": (
         "a role that is not there when the container is",
         (
-            "their conditions exclude each other; CloudFormation refuses the stack"
-            " where both are wanted"
+            "their conditions exclude each other; CloudFormation refuses the stack where both are"
+            " wanted"
         ),
     ),
     "PI905": (
@@ -179,10 +231,18 @@ CODES = {
     ),
     "PI909": (
         "a permissions boundary that does not allow the grant",
+        "the boundary of the template lists services, and Secrets Manager or KMS is not among them",
+    ),
+    "PI910": (
+        "some values of an image are wrong",
         (
-            "the boundary of the template lists services, and Secrets Manager or KMS is not among"
-            " them"
+            "a parameter's allowed values or default, or a mapping, has an image that cannot be"
+            " pulled with a secret"
         ),
+    ),
+    "PI911": (
+        "a transform is taken for the macro",
+        "the macro has another name in this account: give it with `--macro-name`",
     ),
 }
 

@@ -135,9 +135,9 @@ def _as_written(cfn: Any) -> Any:
 def stand_ins(template: dict[str, Json], problems: Sequence[Problem]) -> Iterator[Edit]:
     """What lets the rest be linted where the shorthand has problems: each container gets an image,
     and nothing of the macro's stays."""
-    wrong = {problem.path for problem in problems if problem.on_key}
+    misspelt = {problem.path for problem in problems if problem.code == "PI101"}
     for at, container in _containers(template):
-        names = [key for key in container if key == NAME or _is_misspelt(key, (*at, key), wrong)]
+        names = [key for key in container if key == NAME or (*at, key) in misspelt]
         image = get(container, NAME, "Image")
         calls = list(take_out(container.get(SNIPPET), (*at, SNIPPET)))
         if (names or calls) and "Image" not in container:
@@ -148,7 +148,7 @@ def stand_ins(template: dict[str, Json], problems: Sequence[Problem]) -> Iterato
         yield from (Edit("remove", (*at, key)) for key in names)
         yield from calls
     for problem in problems:
-        if problem.code == "PI105":
+        if problem.code == "PI105" and problem.path[-1] in (NAME, SNIPPET):
             yield Edit("remove", problem.path)
     yield from leave(template)
 
@@ -157,11 +157,6 @@ def _containers(template: dict[str, Json]) -> Iterator[tuple[Path, dict[str, Jso
     for resource in resources(template):
         for container in find_containers(resource):
             yield container.path, container.body
-
-
-def _is_misspelt(key: str, path: Path, wrong: set[Path]) -> bool:
-    """Whether a container's key was meant to be the shorthand, and is told as a problem."""
-    return path in wrong and key.lower().rstrip("s") == NAME.lower()
 
 
 def _start_over(cfn: Any, template: Any, sets: Sequence[Any]) -> None:

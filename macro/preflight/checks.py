@@ -8,8 +8,7 @@ from threading import Lock
 from typing import Generic, TypeVar
 
 from macro.engine.grants.permissions import Permission
-from macro.engine.shorthand.image import check_image as check_spelling
-from macro.engine.template.problems import InvalidValueError
+from macro.engine.shorthand.images import find_flaw
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Context, Site, Stack
 from macro.preflight.aws_calls import Account
@@ -171,10 +170,9 @@ def check_image(
     image: str, platform: str, secret: Callable[[], Secret] | None, reach: Reach
 ) -> Finding:
     """Whether the registry accepts the login, if there is one, and has the image for a platform."""
-    try:
-        check_spelling(image, _NOTHING, _NOBODY)
-    except InvalidValueError as mistake:
-        return failed(mistake.message, mistake.fix)
+    flaw = find_flaw(image, _NOBODY, _NOTHING, "")
+    if flaw and (secret or not flaw.takes_no_secret):
+        return failed(flaw.error.message, flaw.error.fix)
     reference = read_reference(image)
     if reference.host in {api_host(host) for host in reach.skipped}:
         return unknown(f"{reference.host} is not asked, as --skip-registry says.")

@@ -14,7 +14,7 @@ from macro.engine.grants.permissions import (
 )
 from macro.engine.grants.roles import CreatedRole, NamedRole, Role, read_role
 from macro.engine.grants.secrets import REGION, Reader, Secret, parameter_of, read_secret
-from macro.engine.shorthand.block import Pull
+from macro.engine.shorthand.block import Access
 from macro.engine.shorthand.containers import Container
 from macro.engine.shorthand.places import Place
 from macro.engine.template.choices import Fork, branches, leaves
@@ -47,30 +47,35 @@ class ContainerNeeds(NamedTuple):
 
 
 def read_needs(
-    pull: Fork[Pull] | Pull, path: Path, container: Container, site: Site, stack: Stack
+    access: Fork[Access] | Access, path: Path, container: Container, site: Site, stack: Stack
 ) -> ContainerNeeds:
     """What a container with the shorthand at `path` needs, in one turn of the loops around it."""
-    return _read_needs(pull, container.when, path, container.place, site, stack)
+    return _read_needs(access, container.when, path, container.place, site, stack)
 
 
 def _read_needs(
-    pull: Fork[Pull] | Pull, when: Conditions, path: Path, place: Place, site: Site, stack: Stack
+    access: Fork[Access] | Access,
+    when: Conditions,
+    path: Path,
+    place: Place,
+    site: Site,
+    stack: Stack,
 ) -> ContainerNeeds:
-    if isinstance(pull, Fork):
+    if isinstance(access, Fork):
         sides = [
-            _read_needs(side, when.also(pull.condition, truth), path, place, site, stack)
-            for side, truth in ((pull.then, True), (pull.otherwise, False))
+            _read_needs(side, when.also(access.condition, truth), path, place, site, stack)
+            for side, truth in ((access.then, True), (access.otherwise, False))
         ]
         then, otherwise = sides
         return ContainerNeeds(
-            Fork(pull.condition, then.parameters, otherwise.parameters),
+            Fork(access.condition, then.parameters, otherwise.parameters),
             then.needs + otherwise.needs,
             then.problems + otherwise.problems,
             then.warnings + otherwise.warnings,
         )
-    if pull.secret.value == NO_VALUE:
+    if access.secret.value == NO_VALUE:
         return ContainerNeeds(NO_VALUE)
-    tree = read_secret(pull.secret.value, when, Reader(place.credentials, site, stack))
+    tree = read_secret(access.secret.value, when, Reader(place.credentials, site, stack))
     needs: list[Need] = []
     faults: list[_Fault] = []
     readings: Iterator[tuple[Secret | InvalidValueError, Conditions]] = leaves(tree, when)
@@ -78,16 +83,16 @@ def _read_needs(
         if not stack.possible(holds, site):
             continue
         if isinstance(secret, InvalidValueError):
-            faults.append(_Fault(pull.secret.path, holds, secret))
+            faults.append(_Fault(access.secret.path, holds, secret))
             # Its key and its role are read all the same, so that all problems are found at once.
             resources = (NO_VALUE,) if stack.reached(holds, site) else ()
             secret = Secret(NO_VALUE, resources, REGION)
-        if not pull.grant:
+        if not access.grant:
             needs.append(Need(path, holds, None))
             continue
-        faults += _doubts(secret, pull.secret.path, holds)
+        faults += _doubts(secret, access.secret.path, holds)
         needs += [Need(path, holds, permission) for permission in secret_permissions(secret)]
-        for found in read_keys(pull.key.value, pull.key.path, holds, secret, site, stack):
+        for found in read_keys(access.key.value, access.key.path, holds, secret, site, stack):
             if found.key is None or not stack.possible(found.when, site):
                 continue
             if isinstance(found.key, InvalidValueError):
@@ -96,7 +101,7 @@ def _read_needs(
             faults += _doubts(found.key, found.path, found.when)
             needs.append(Need(path, found.when, key_permission(found.key, secret)))
     problems, warnings = _sorted_out(faults, site, stack)
-    parameter = parameter_of(pull.secret.value, tree)
+    parameter = parameter_of(access.secret.value, tree)
     return ContainerNeeds(parameter, tuple(needs), problems, warnings)
 
 

@@ -21,6 +21,7 @@ from macro.engine.grants.names import (
 from macro.engine.grants.needs import Vacancy
 from macro.engine.grants.permissions import Grant, Permission, Policy, identity, merged
 from macro.engine.grants.roles import CreatedRole, NamedRole, TemplateRole
+from macro.engine.shorthand.settings import RoleSettings
 from macro.engine.template.choices import choice
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, spelled
@@ -68,8 +69,10 @@ class Placement(NamedTuple):
     dependencies: tuple[Dependency, ...] = ()
 
 
-def place(grants: Iterable[Grant], vacancies: Iterable[Vacancy], stack: Stack) -> Placement:
-    """Finds for every grant its place."""
+def place(
+    grants: Iterable[Grant], vacancies: Iterable[Vacancy], role: RoleSettings, stack: Stack
+) -> Placement:
+    """Finds for every grant its place. Roles that are made for it have the settings of `role`."""
     ordered = sorted(grants, key=_grant_order)
     names = Names(stack)
     growing = {grant.served.path for grant in ordered}
@@ -80,7 +83,7 @@ def place(grants: Iterable[Grant], vacancies: Iterable[Vacancy], stack: Stack) -
     carried, created, separate = _sorted_out(ordered, order, stack)
     parts = [
         _fill_roles(carried, order, stack),
-        _create_roles(created, vacancies, order, names, stack),
+        _create_roles(created, vacancies, role, order, names, stack),
         _add_policies(separate, order, names, stack),
     ]
     added = [one for part in parts for one in part.added]
@@ -259,7 +262,12 @@ def _names_of_policies(stack: Stack) -> set[str]:
 
 
 def _create_roles(
-    grants: Iterable[Grant], vacancies: Iterable[Vacancy], order: Order, names: Names, stack: Stack
+    grants: Iterable[Grant],
+    vacancies: Iterable[Vacancy],
+    settings: RoleSettings,
+    order: Order,
+    names: Names,
+    stack: Stack,
 ) -> Placement:
     """Makes a role for each resource that names none, with the policies it needs."""
     policies: dict[Path, list[Policy]] = {}
@@ -289,17 +297,33 @@ def _create_roles(
         problems += _check_logical_id(logical_id, owner, owner.loops, alike[0].path, stack)
         placed += [Placed(policy, "new role", logical_id) for policy in policies[path]]
         when = Conditions(alike[0].when.intersection(*(vacancy.when for vacancy in alike)))
-        properties: dict[str, Json] = {
-            "AssumeRolePolicyDocument": _trust(row.service),
-            "ManagedPolicyArns": [{"Fn::Sub": _MANAGED_POLICIES + row.managed_policy}],
-            "Policies": _items(policies[path], when, set(), owner.loops, stack),
-        }
+        items = _items(policies[path], when, set(), owner.loops, stack)
+        properties = _role_properties(row.service, row.managed_policy, items, settings)
         added.append(Added(logical_id, "AWS::IAM::Role", properties, owner, owner.loops, when))
         for vacancy in alike:
             op: Literal["add", "replace"] = "add" if vacancy.absent else "replace"
             edits.append(Edit(op, vacancy.path, arn_attribute(logical_id)))
         problems += quotas.check_policies(None, policies[path], alike[0].path)
     return Placement(tuple(edits), tuple(placed), tuple(problems), tuple(added))
+
+
+def _role_properties(
+    service: str, managed_policy: str, policies: list[Json], settings: RoleSettings
+) -> dict[str, Json]:
+    """The properties of a role that is made, with what the settings say of it."""
+    managed: list[Json] = [{"Fn::Sub": _MANAGED_POLICIES + managed_policy}]
+    if settings.managed_policy_arns:
+        own = settings.managed_policy_arns.value
+        managed += own if isinstance(own, list) else [own]
+    properties: dict[str, Json] = {"AssumeRolePolicyDocument": _trust(service)}
+    if settings.path:
+        properties["Path"] = settings.path.value
+    if settings.permissions_boundary:
+        properties["PermissionsBoundary"] = settings.permissions_boundary.value
+    properties |= {"ManagedPolicyArns": managed, "Policies": policies}
+    if settings.tags:
+        properties["Tags"] = settings.tags.value
+    return properties
 
 
 def _add_policies(grants: Iterable[Grant], order: Order, names: Names, stack: Stack) -> Placement:

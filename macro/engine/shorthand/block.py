@@ -5,124 +5,77 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from macro.engine.shorthand.image import Registries, check_image, find_registry
+from macro.engine.shorthand.containers import Container
+from macro.engine.shorthand.images import ImageFlaw, find_entry, find_flaw
+from macro.engine.shorthand.settings import Level, Settings, is_granted, is_login, login_problem
+from macro.engine.shorthand.spelling import NAME, did_you_mean, nearest
 from macro.engine.template.choices import Fork, Leaf, forked, graft, leaves
-from macro.engine.template.conditions import ALWAYS
+from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, get, intrinsic
+from macro.engine.template.intrinsics import is_text, literal_parts, parse
 from macro.engine.template.problems import InvalidValueError, Problem
 from macro.engine.template.stack import Site, Stack
 
-NAME = "PrivateImage"
+__all__ = ["KEYS", "NAME", "Access", "Shorthand", "problems_beside", "read_shorthand"]
+
 KEYS = ("Image", "Secret", "KmsKey", "Grant")
 
 
-class Pull(NamedTuple):
-    """What opens an image in some world: its secret (`AWS::NoValue`: nothing, the image is public),
-    the key that encrypts it (None: none is named), and whether the role is to be granted both."""
+class Access(NamedTuple):
+    """What opens an image in some case: its secret (`AWS::NoValue`: nothing, the image is public),
+    the key that encrypts it (None: none is named), and whether the role is to be granted both.
+
+    `level` says which settings it comes from; None: from the block. `problem`: why it has none.
+    """
 
     secret: Leaf
     key: Leaf
     grant: bool
+    level: Level | None = None
+    problem: Problem | None = None
 
 
 class Shorthand(NamedTuple):
-    """A block as read; the paths say where the image and the secret stand as one value, if so."""
+    """A block as read, as far as it can be, and what is wrong with it.
+
+    The paths say where the image and the secret are as one value, if so.
+    """
 
     image: Fork[Leaf] | Leaf
     image_path: Path | None
-    pull: Fork[Pull] | Pull
+    access: Fork[Access] | Access
     secret_path: Path | None
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
 
 
-def read_shorthand(
-    value: Json,
-    path: Path,
-    registries: Registries,
-    stack: Stack,
-    user: Site,
-    problems: list[Problem],
-) -> Shorthand:
-    """The block at the path, as far as it can be read; what is wrong is added to `problems`."""
-    reader = _Reader(registries, stack, user, problems, set())
-    whole = forked(value, path)
-    for form, _ in leaves(whole, ALWAYS):
-        problems += _problems_of_form(form)
-    image = graft(whole, reader.image)
-    pull = graft(whole, reader.pull)
-    if all(_block(form) is None for form, _ in leaves(whole, ALWAYS)):
-        return Shorthand(image, path, pull, None)
-    if isinstance(whole, Fork):
-        return Shorthand(image, None, pull, None)
-    own_secret = get(value, "Secret") is not None
-    return Shorthand(image, (*path, "Image"), pull, (*path, "Secret") if own_secret else None)
+class BlockReader(NamedTuple):
+    """Where a block is read: on a container, in one turn of the loops around it."""
 
-
-class _Reader(NamedTuple):
-    """Reads the forms of one block; `unusable` has the paths of images that say nothing."""
-
-    registries: Registries
+    container: Container
+    site: Site
+    settings: Settings
     stack: Stack
-    user: Site
-    problems: list[Problem]
-    unusable: set[Path]
-
-    def image(self, form: Leaf) -> Fork[Leaf] | Leaf:
-        """The image of a form; what is wrong with it is told."""
-        block = _block(form)
-        image = form if block is None else _member(form, block, "Image")
-        for leaf, _ in leaves(image, ALWAYS):
-            try:
-                if leaf.value in (None, NO_VALUE):
-                    raise InvalidValueError(
-                        "PI102",
-                        "There is no image here.",
-                        "Write Image: and the image's name; where there is no container either,"
-                        " put Fn::If around the container.",
-                    )
-                check_image(leaf.value, self.stack, self.user)
-            except InvalidValueError as mistake:
-                self.problems.append(mistake.at(leaf.path))
-                self.unusable.add(leaf.path)
-        return image
-
-    def pull(self, form: Leaf) -> Fork[Pull] | Pull:
-        """What opens the image of a form: its own secret, or that of the image's registry."""
-        block = _block(form)
-        if block is None:
-            return self._look_up(form, None, True)
-        grant = block.get("Grant", True) not in (False, "false")
-        key = Leaf(block["KmsKey"], (*form.path, "KmsKey")) if "KmsKey" in block else None
-        if block.get("Secret", ...) in (None, NO_VALUE):
-            return _nothing(form.path, grant)
-        if "Secret" not in block:
-            image = _member(form, block, "Image")
-            return graft(image, lambda leaf: self._look_up(leaf, key, grant))
-        secret = _member(form, block, "Secret")
-        return graft(secret, lambda leaf: Pull(leaf, key or Leaf(None, form.path), grant))
-
-    def _look_up(self, image: Leaf, key: Leaf | None, grant: bool) -> Fork[Pull] | Pull:
-        """What opens an image by the registry table."""
-        if image.path in self.unusable:
-            return _nothing(image.path, grant)
-        try:
-            found = find_registry(image.value, self.registries, self.user)
-            if found is None:
-                raise InvalidValueError(
-                    "PI103",
-                    "No secret is named, and the registry table has no entry for this image.",
-                    "Write Secret beside Image, or the registry in Metadata.PrivateImage"
-                    ".Registries.",
-                )
-        except InvalidValueError as mistake:
-            self.problems.append(mistake.at(image.path))
-            return _nothing(image.path, grant)
-        secret = forked(found.secret.value, found.secret.path)
-        return graft(secret, lambda leaf: Pull(leaf, key or found.key, grant))
 
 
-def _nothing(path: Path, grant: bool) -> Pull:
-    """No secret and no key, where a problem has said why."""
-    return Pull(Leaf(NO_VALUE, path), Leaf(None, path), grant)
+def read_shorthand(value: Json, path: Path, reader: BlockReader) -> Shorthand:
+    """The block at the path, as far as it can be read."""
+    whole = forked(value, path)
+    image = graft(whole, _image)
+    access = graft(whole, lambda form: _access(form, reader))
+    problems = [problem for form, _ in leaves(whole, ALWAYS) for problem in _problems_of_form(form)]
+    if not _keys_beside(reader.container.body):
+        problems += _problems_of_images(image, whole)
+    problems += [one.problem for one, _ in leaves(access, ALWAYS) if one.problem]
+    flaws = list(_flaws(image, access, reader))
+    problems += [flaw.error.at(at) for at, flaw in flaws if flaw.certain]
+    warnings = tuple(_doubt(at, flaw) for at, flaw in flaws if not flaw.certain)
+    if all(_block(form) is None for form, _ in leaves(whole, ALWAYS)):
+        return Shorthand(image, path, access, None, tuple(problems), warnings)
+    if isinstance(whole, Fork):
+        return Shorthand(image, None, access, None, tuple(problems), warnings)
+    secret_path = (*path, "Secret") if get(value, "Secret") is not None else None
+    return Shorthand(image, (*path, "Image"), access, secret_path, tuple(problems), warnings)
 
 
 def _block(form: Leaf) -> dict[str, Json] | None:
@@ -134,6 +87,130 @@ def _member(form: Leaf, block: dict[str, Json], key: str) -> Fork[Leaf] | Leaf:
     return forked(block[key], (*form.path, key)) if key in block else Leaf(None, form.path)
 
 
+def _image(form: Leaf) -> Fork[Leaf] | Leaf:
+    """The image of a form."""
+    block = _block(form)
+    return form if block is None else _member(form, block, "Image")
+
+
+def _access(form: Leaf, reader: BlockReader) -> Fork[Access] | Access:
+    """What opens the image of a form: its own secret, or that of the image's registry."""
+    block = _block(form)
+    if block is None:
+        return _looked_up(form, form, reader)
+    if "Secret" not in block:
+        return graft(_image(form), lambda image: _looked_up(image, form, reader))
+    if block["Secret"] in (None, NO_VALUE):
+        message = "Secret has no value."
+        fix = "Name the secret, or write Image alone, without PrivateImage, for a public image."
+        return _none(form.path, Problem("PI103", (*form.path, "Secret"), message, fix))
+    key = Leaf(None, form.path)
+    if _optional(block, "KmsKey") is not None:
+        key = Leaf(block["KmsKey"], (*form.path, "KmsKey"))
+
+    def own(secret: Leaf) -> Access:
+        if _is_login(secret.value, reader):
+            return _none(secret.path, login_problem(secret.path))
+        return Access(secret, key, is_granted(block))
+
+    return graft(_member(form, block, "Secret"), own)
+
+
+def _looked_up(image: Leaf, form: Leaf, reader: BlockReader) -> Fork[Access] | Access:
+    """What opens the image of a form by the registry tables."""
+    block = _block(form) or {}
+    flaw = _flaw(image, reader)
+    if _is_missing(image) or (flaw and flaw.certain and not flaw.takes_no_secret):
+        return _none(image.path)  # the image's own problem says why
+    try:
+        found = find_entry(image.value, reader.settings, reader.site, reader.stack)
+    except InvalidValueError as error:
+        return _none(image.path, error.at(image.path))
+    if found is None:
+        if "Secret" in [*_meant(block), *_keys_beside(reader.container.body)]:
+            return _none(image.path)  # the problem of that key says why
+        if flaw and flaw.certain:
+            return _none(image.path, flaw.error.at(image.path))
+        message = "No secret is named, and the registry table has no entry for this image."
+        fix = "Write Secret beside Image, or the registry in Metadata.PrivateImage.Registries."
+        return _none(image.path, Problem("PI103", image.path, message, fix))
+    # What the account's settings name has no place in the template: it has that of the image.
+    secret, key = (
+        leaf if found.level == "template" else Leaf(leaf.value, image.path)
+        for leaf in (found.secret, found.key)
+    )
+    if _optional(block, "KmsKey") is not None:
+        key = Leaf(block["KmsKey"], (*form.path, "KmsKey"))
+    grant = found.grant if _optional(block, "Grant") is None else is_granted(block)
+    return graft(
+        forked(secret.value, secret.path), lambda leaf: Access(leaf, key, grant, found.level)
+    )
+
+
+def _none(path: Path, problem: Problem | None = None) -> Access:
+    """No secret and no key, where a problem says why."""
+    return Access(Leaf(NO_VALUE, path), Leaf(None, path), True, problem=problem)
+
+
+def _optional(block: dict[str, Json], key: str) -> Json:
+    """The value of a key that need not be written; `AWS::NoValue` is as if it were not."""
+    value = block.get(key)
+    return None if value == NO_VALUE else value
+
+
+def _is_login(secret: Json, reader: BlockReader) -> bool:
+    """Whether a secret as written, or what is known of it, is the login itself."""
+    if not is_text(secret):
+        return is_login(secret)
+    text = parse(secret, reader.site.loop_variables)
+    known = reader.stack.known(text, reader.site, ALWAYS).texts
+    return is_login(secret) or any(is_login(literal_parts(one)) for one in known)
+
+
+# What is wrong with an image
+
+
+def _is_missing(image: Leaf) -> bool:
+    return image.value is None or image.value == NO_VALUE
+
+
+def _flaw(image: Leaf, reader: BlockReader) -> ImageFlaw | None:
+    """What is wrong with one image of the block; nothing where it has none."""
+    if _is_missing(image):
+        return None
+    service = reader.container.place.service
+    return find_flaw(image.value, reader.site, reader.stack, service)
+
+
+def _flaws(
+    image: Fork[Leaf] | Leaf, access: Fork[Access] | Access, reader: BlockReader
+) -> Iterator[tuple[Path, ImageFlaw]]:
+    """What is wrong with the images that some stack can have, each with the image's path.
+
+    An image that takes no secret is right where it gets none.
+    """
+    for leaf, when in leaves(image, reader.container.when):
+        flaw = _flaw(leaf, reader)
+        if flaw and flaw.takes_no_secret:
+            opened = [holds for one, holds in leaves(access, when) if one.secret.value != NO_VALUE]
+            flaw = flaw if any(_possible(holds, reader) for holds in opened) else None
+        if flaw and _possible(when, reader):
+            yield leaf.path, flaw
+
+
+def _possible(when: Conditions, reader: BlockReader) -> bool:
+    return reader.stack.reached(when, reader.site)
+
+
+def _doubt(path: Path, flaw: ImageFlaw) -> Problem:
+    """The warning of an image that only some values of a parameter or mapping make wrong."""
+    message = f"Some values of this image are wrong. {flaw.error.message}"
+    return Problem("PI910", path, message, flaw.error.fix)
+
+
+# What is wrong with the keys
+
+
 def _problems_of_form(form: Leaf) -> Iterator[Problem]:
     """What is wrong with one form of the block, its image and secret aside."""
     block = _block(form)
@@ -141,21 +218,56 @@ def _problems_of_form(form: Leaf) -> Iterator[Problem]:
         return
     for key in block:
         if key not in KEYS:
-            yield _unknown_key(key, (*form.path, key))
-    if "Secret" in block and block["Secret"] in (None, NO_VALUE):
-        message = "Secret has no value."
-        fix = "Name the secret, or write Image alone, without PrivateImage, for a public image."
-        yield Problem("PI103", (*form.path, "Secret"), message, fix)
-    if block.get("Grant", True) not in (True, False, "true", "false"):
+            message = f"{NAME} has no key {key}."
+            fix = did_you_mean(key, KEYS)
+            yield Problem("PI101", (*form.path, key), message, fix, on_key=True)
+    if _optional(block, "Grant") not in (None, True, False, "true", "false"):
         message, fix = "Grant is neither true nor false.", "Write Grant: false, or leave it out."
         yield Problem("PI106", (*form.path, "Grant"), message, fix)
 
 
-def _unknown_key(key: str, path: Path) -> Problem:
-    """The problem of a key that does not exist, with the one that was likely meant."""
-    from difflib import get_close_matches  # slow to import, and seldom needed
+def _meant(block: dict[str, Json]) -> list[str | None]:
+    """The keys that the block's unknown keys were likely meant to be."""
+    return [nearest(key, KEYS) for key in block if key not in KEYS]
 
-    folded = {name.lower(): name for name in KEYS}
-    near = get_close_matches(key.lower(), folded, n=1, cutoff=0.5)
-    fix = f"Did you mean {folded[near[0]]}?" if near else f"It has {', '.join(KEYS)}."
-    return Problem("PI101", path, f"{NAME} has no key {key}.", fix, on_key=True)
+
+def _problems_of_images(image: Fork[Leaf] | Leaf, whole: Fork[Leaf] | Leaf) -> Iterator[Problem]:
+    """The problem of each branch without an image, unless a key was likely meant to be it."""
+    meant = [key for form, _ in leaves(whole, ALWAYS) for key in _meant(_block(form) or {})]
+    for leaf, _ in leaves(image, ALWAYS):
+        if _is_missing(leaf) and "Image" not in meant:
+            message = "There is no image here."
+            fix = "Write Image: and the image's name; where there is no container either,"
+            fix += " put Fn::If around the container."
+            yield Problem("PI102", leaf.path, message, fix)
+
+
+def problems_beside(container: Container) -> Iterator[Problem]:
+    """The problems of keys beside a block: those that belong in it, and those that it writes."""
+    body, path, shape = container.body, container.path, container.place.credentials
+    if inner := _keys_beside(body):
+        keys, fix = " and ".join(inner), f"Indent {' and '.join(inner)} under {NAME}."
+        if _is_empty(body):
+            message = f"{NAME} is empty, and {keys} {'are' if inner[1:] else 'is'} beside it."
+            yield Problem("PI102", (*path, NAME), message, fix, on_key=True)
+        else:
+            message = f"{keys} {'have' if inner[1:] else 'has'} no effect beside {NAME}."
+            yield Problem("PI104", (*path, inner[0]), message, fix, on_key=True)
+    taken = [key for key in ("Image", shape.key) if key in body and key not in inner]
+    taken += [key for key, value in shape.siblings if body.get(key, value) != value]
+    for key in taken:
+        message = f"{key} is beside {NAME}, which writes it."
+        fix = f"Leave out {key}, or write both by hand without {NAME}."
+        yield Problem("PI104", (*path, key), message, fix, on_key=True)
+
+
+def _keys_beside(body: dict[str, Json]) -> list[str]:
+    """The keys of a block that are beside it, on the container."""
+    if NAME not in body:
+        return []
+    return [key for key in KEYS if key in body and (key != "Image" or _is_empty(body))]
+
+
+def _is_empty(body: dict[str, Json]) -> bool:
+    """Whether a container's block has nothing in it."""
+    return body[NAME] is None or body[NAME] == {}

@@ -76,7 +76,7 @@ def _skeleton(
 
 def _replaced(short: Shorthand, parameters: Fork[Json] | Json) -> Iterator[Edit]:
     """What puts the credentials parameter in the place of a secret that it differs from."""
-    pulls = [pull.secret for pull, _ in leaves(short.pull, ALWAYS)]
+    pulls = [pull.secret for pull, _ in leaves(short.access, ALWAYS)]
     values = [value for value, _ in leaves(parameters, ALWAYS)]
     for secret, value in zip(pulls, values, strict=True):
         if secret.value != value:

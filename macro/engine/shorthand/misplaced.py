@@ -1,73 +1,258 @@
-"""Shorthand that stands where no container is: found, and the nearest right place named."""
+"""Shorthand that is where no container is, or is misspelt: found, and the right place named."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from macro.engine.shorthand.block import KEYS, NAME
-from macro.engine.shorthand.macro_calls import SNIPPET, find_calls
+from macro.engine.shorthand.containers import Container
+from macro.engine.shorthand.macro_calls import SNIPPET, Macro, find_calls
 from macro.engine.shorthand.places import PLACES
-from macro.engine.template.document import Json, Path
+from macro.engine.shorthand.settings import KEYS as SETTINGS_KEYS
+from macro.engine.shorthand.spelling import is_near_name
+from macro.engine.template.document import Json, Path, get, intrinsic
 from macro.engine.template.problems import Problem
-from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Stack
 
-# Maps whose keys are the author's own, so that PrivateImage is a name there like any other.
-_FREE_KEYS = frozenset(
-    "DockerLabels DriverOpts Environment Labels Metadata Options Parameters Tags Variables".split()
+# Types that run images, by how they begin: there a container could be meant in any depth. In other
+# types of AWS it could on the resource and at the top of its properties; what is below is theirs.
+_RUN_IMAGES = (
+    "AWS::AppRunner::Service",
+    "AWS::Batch::",
+    "AWS::BedrockAgentCore::Harness",
+    "AWS::BedrockAgentCore::Runtime",
+    "AWS::CodeBuild::",
+    "AWS::ECS::",
+    "AWS::EMRServerless::Application",
+    "AWS::GameLift::ContainerGroupDefinition",
+    "AWS::IoTAnalytics::Dataset",
+    "AWS::Lambda::Function",
+    "AWS::Lightsail::Container",
+    "AWS::SageMaker::InferenceComponent",
+    "AWS::SageMaker::Model",
+    "AWS::SageMaker::ProcessingJob",
+    "AWS::Serverless::Function",
 )
-_FREE_TYPES = ("Custom::", "AWS::CloudFormation::CustomResource", "AWS::CloudFormation::Macro")
+
+# In those types, the properties that are maps whose keys an author names, or free documents; on the
+# left the beginning of the types. tests/engine/test_misplaced.py holds this to the resource schemas
+# that cfn-lint ships.
+_FREE_MAPS = {
+    "AWS::": """
+        AdditionalParams AdvertisedScopeMapping Annotations AssumeRolePolicyDocument AwsIam
+        CapacityTags CustomParameters CustomerMetadataProperties CustomDetails DockerLabels
+        DriverOpts EnvironmentVariables Events FilterPolicy Headers HookDetails InputSchema Labels
+        Limits ModelPackageGroupPolicy Options Parameters Pattern Requests RouteSettings Tags
+        Variables WorkerTypeSpecifications
+    """,
+    "AWS::EMRServerless::": "Properties",
+    "AWS::SageMaker::": "Environment Metadata",
+}
+
+_THIRD_PARTY = re.compile(r"(?!AWS::)\w+::|AWS::CloudFormation::CustomResource$")
+
+# Where a text is read as the containers or the template that it holds; in small letters.
+_AS_TEXT = frozenset(
+    step.lower()
+    for step in ("Properties", "TemplateBody", *(s for p in PLACES for s in p.owner + p.container))
+)
+
+# What a resource has beside its properties with names of the author's.
+_FREE_ATTRIBUTES = ("Connectors", "Metadata")
+
+_IN_TEXT = re.compile(rf"\b{NAME}[\"']?\s*:")
+_CALL_IN_TEXT = re.compile(
+    rf"Transform[\"']?\s*:(?:[\s\[\],\"'-]|AWS::\w+|Name[\"']?\s*:)*{NAME}\b(?![\"']?\s*:)"
+)
+
+_FIX = "Write it on a container; settings are in Metadata.PrivateImage."
 
 
-def misplaced(stack: Stack, found: set[Path]) -> Iterator[Problem]:
+def misspelt(container: Container) -> Iterator[Problem]:
+    """The problems of a container's keys that were meant to be `PrivateImage`."""
+    for key, value in container.body.items():
+        if key not in (NAME, SNIPPET) and (is_near_name(key) or _is_whole_block(value)):
+            message = f"A container has no key {key}."
+            path = (*container.path, key)
+            yield Problem("PI101", path, message, f"Did you mean {NAME}?", on_key=True)
+
+
+def misplaced(stack: Stack, found: set[Path], macro: Macro) -> Iterator[Problem]:
     """The problems of all shorthand but that on the containers at the paths in `found`."""
-    if NAME in stack.template:
-        fix = "Write it on a container; the registry table is Metadata.PrivateImage."
-        yield _problem((NAME,), fix)
-    if _count(stack.template["Resources"]) == len(found):
+    template = stack.template
+    if _count(template) == len(found) + (get(template, "Metadata", NAME) is not None):
         return
-    for resource in stack.resources:
-        if not resource.type.startswith(_FREE_TYPES):
-            for path in _holders(resource):
-                if path[:-1] not in found:
-                    yield _problem(path, f"Write it on {_nearest(resource.type)}.")
+    for section, body in template.items():
+        if section == NAME:
+            yield _problem((NAME,), _FIX)
+        elif section == "Resources":
+            yield from _in_resources(body, (section,), found, macro)
+        elif section not in ("Metadata", "Transform", SNIPPET):
+            yield from _in_section(section, body)
 
 
-def _count(section: Json) -> int:
-    """How many mappings below have a key like the shorthand's, or call some macro; this is all that
-    most templates cost, so it keeps no paths."""
+def _count(template: Json) -> int:
+    """How many mappings have a key like the shorthand's or call some macro, and how many texts have
+    its name in them; this is all that most templates cost, so it keeps no paths."""
     count = 0
-    level: list[Any] = [section]
+    level: list[Any] = [template]
     while level:
-        count += sum([NAME in node or SNIPPET in node for node in level if type(node) is dict])
-        level = [
-            value
-            for node in level
-            for value in (node.values() if type(node) is dict else node)
-            if type(value) is dict or type(value) is list
-        ]
+        below: list[Any] = []
+        for node in level:
+            if type(node) is dict:
+                count += NAME in node or SNIPPET in node
+                below += node.values()
+            else:
+                below += node
+        count += sum([NAME in value and value != NAME for value in below if type(value) is str])
+        level = [value for value in below if type(value) is dict or type(value) is list]
     return count
 
 
-def _holders(resource: Resource) -> Iterator[Path]:
-    """The paths of all keys in a resource that mean the shorthand or call the macro."""
-    todo: list[tuple[Json, Path, bool]] = [(resource.body, resource.path, False)]
+def _in_resources(section: Json, path: Path, found: set[Path], macro: Macro) -> Iterator[Problem]:
+    """The problems of misplaced shorthand in resources, loops over them included."""
+    if not isinstance(section, dict):
+        return
+    for key, body in section.items():
+        at = (*path, key)
+        if key.startswith("Fn::ForEach::"):
+            match body:
+                case [str(), _, dict(inner)]:
+                    yield from _in_resources(inner, (*at, 2), found, macro)
+                case _:
+                    fix = "Write the loop as a list of its variable, its collection, and a mapping"
+                    fix += " of resources."
+                    yield from (_problem(one, fix) for one in _everywhere(body, at, "", macro))
+        elif not isinstance(body, dict):
+            fix = "Write the resource as a mapping with Type and Properties."
+            yield from (_problem(one, fix) for one in _everywhere(body, at, "", macro))
+        else:
+            kind = body.get("Type")
+            kind = kind if isinstance(kind, str) else ""
+            for one in _in_resource(body, at, kind, macro):
+                if one[:-1] not in found:
+                    yield _problem(one, _fix(one, kind))
+
+
+def _in_resource(body: dict[str, Json], path: Path, kind: str, macro: Macro) -> Iterator[Path]:
+    """The paths of what means the shorthand in a resource."""
+    metadata = body.get("Metadata")
+    if NAME in body:
+        yield (*path, NAME)
+    if isinstance(metadata, dict) and _is_shorthand(metadata.get(NAME)):
+        yield (*path, "Metadata", NAME)
+    properties, at = body.get("Properties"), (*path, "Properties")
+    if _THIRD_PARTY.match(kind):
+        return
+    for key, value in body.items():
+        if key not in (NAME, "Properties", *_FREE_ATTRIBUTES):
+            yield from _everywhere(value, (*path, key), kind, macro)
+    if kind.startswith(_RUN_IMAGES) or not kind.startswith("AWS::"):
+        yield from _everywhere(properties, at, kind, macro)
+    elif isinstance(properties, dict):
+        if NAME in properties:
+            yield (*at, NAME)
+        if SNIPPET in properties and find_calls(properties[SNIPPET], at, macro):
+            yield (*at, SNIPPET)
+        if "TemplateBody" in properties:
+            below = (*at, "TemplateBody")
+            yield from _everywhere(properties["TemplateBody"], below, kind, macro)
+
+
+def _everywhere(node: Json, path: Path, kind: str, macro: Macro) -> Iterator[Path]:
+    """The paths of all below a node that means the shorthand or calls the macro, but what is under
+    a name of the author's own."""
+    free = _free_maps(kind)
+    todo: list[tuple[Json, Path, bool, bool]] = [
+        (node, path, False, str(path[-1]).lower() in _AS_TEXT)
+    ]
     while todo:
-        node, path, free = todo.pop()
-        if isinstance(node, dict):
-            if NAME in node and (not free or _is_block(node[NAME])):
-                yield (*path, NAME)
-            elif SNIPPET in node and find_calls(node[SNIPPET], path):
-                yield (*path, SNIPPET)
-            todo += [(value, (*path, key), key in _FREE_KEYS) for key, value in node.items()]
+        node, path, own, as_text = todo.pop()
+        if isinstance(node, str):
+            if as_text and _IN_TEXT.search(node) and not _CALL_IN_TEXT.search(node):
+                yield path
         elif isinstance(node, list):
-            variables = path[-1] == "Fn::Sub"
-            todo += [(item, (*path, index), variables) for index, item in enumerate(node)]
+            # The second argument of Fn::Sub has the author's names.
+            own = path[-1] == "Fn::Sub"
+            todo += [(item, (*path, index), own, as_text) for index, item in enumerate(node)]
+        elif isinstance(node, dict):
+            if as_text and any(macro.is_called(call) for call in _transforms(node)):
+                continue  # a template of its own, whose macro is called where it is deployed
+            if NAME in node and (not own or _is_shorthand(node[NAME])):
+                yield (*path, NAME)
+            elif SNIPPET in node and find_calls(node[SNIPPET], path, macro):
+                yield (*path, SNIPPET)
+            if own:
+                continue
+            for key, value in node.items():
+                if key == "Fn::ToJsonString" and not as_text:
+                    continue  # data of the author's
+                if key != NAME or not _is_shorthand(value):
+                    text = key.lower() in _AS_TEXT or (as_text and key.startswith("Fn::"))
+                    todo.append((value, (*path, key), key in free, text))
 
 
-def _is_block(value: Json) -> bool:
-    return isinstance(value, dict) and not value.keys().isdisjoint(KEYS)
+def _transforms(node: dict[str, Json]) -> list[Json]:
+    transform = node.get("Transform")
+    return transform if isinstance(transform, list) else [transform]
+
+
+def _free_maps(kind: str) -> frozenset[str]:
+    """The properties of a type that have keys of the author's."""
+    return frozenset(
+        name
+        for begin, names in _FREE_MAPS.items()
+        if kind.startswith(begin)
+        for name in names.split()
+    )
+
+
+_NAMED_BY_AUTHORS = ("Conditions", "Hooks", "Outputs", "Parameters", "Resources", "Rules")
+
+
+def _in_section(section: str, body: Json) -> Iterator[Problem]:
+    """The problems of shorthand in a section other than Resources; the names of what the section
+    declares, and those in a mapping, are the author's."""
+    names = 3 if section == "Mappings" else 1 if section in _NAMED_BY_AUTHORS else 0
+    todo: list[tuple[Json, Path, int]] = [(body, (section,), names)]
+    free = _free_maps("AWS::")
+    while todo:
+        node, path, names = todo.pop()
+        if isinstance(node, list):
+            loop = str(path[-1]).startswith("Fn::ForEach::")
+            inner = 1 if loop or path[-1] == "Fn::Sub" else 0
+            todo += [(item, (*path, index), inner) for index, item in enumerate(node)]
+        elif isinstance(node, dict):
+            if NAME in node and (not names or _is_whole_block(node[NAME])):
+                yield _problem((*path, NAME), _FIX)
+            todo += [
+                (value, (*path, key), 1 if key in free else max(names - 1, 0))
+                for key, value in node.items()
+                if key != "Fn::ToJsonString"
+            ]
+
+
+def _is_whole_block(value: Json) -> bool:
+    """Whether a value has what no other mapping has than a block: an image and its secret."""
+    return isinstance(value, dict) and "Image" in value and len(value.keys() & set(KEYS)) > 1
+
+
+def _is_shorthand(value: Json) -> bool:
+    """Whether a value, under a name that may be the author's own, is a block or settings."""
+    if not isinstance(value, dict) or intrinsic(value):
+        return False
+    return not value.keys().isdisjoint((*KEYS, *SETTINGS_KEYS))
+
+
+def _fix(path: Path, kind: str) -> str:
+    """How to correct what is misplaced at a path in a resource of a type."""
+    if "TemplateBody" in path:
+        return f"Expand that template on its own, or write Transform: {NAME} in it."
+    if path[-1] not in (NAME, SNIPPET):
+        return "Write the containers as a list, not as a text."
+    return f"Write it on {_nearest(kind)}."
 
 
 def _nearest(kind: str) -> str:
@@ -85,4 +270,5 @@ def _nearest(kind: str) -> str:
 
 
 def _problem(path: Path, fix: str) -> Problem:
-    return Problem("PI105", path, "PrivateImage has no effect here.", fix, on_key=True)
+    on_key = path[-1] in (NAME, SNIPPET)
+    return Problem("PI105", path, f"{NAME} has no effect here.", fix, on_key=on_key)

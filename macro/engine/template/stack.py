@@ -41,11 +41,15 @@ class Context(NamedTuple):
     """What is known of the deployment; whatever is left out is not known.
 
     `parameters` holds values by parameter name, `region` a Region's code, `account` twelve digits.
+    `settings` are the account's, as plain data (engine/shorthand/settings.py); None: it has none.
+    `macro_name` is what the macro is registered as in the account.
     """
 
     parameters: Mapping[str, Json] = MappingProxyType({})
     region: str | None = None
     account: str | None = None
+    settings: Json = None
+    macro_name: str | None = None
 
     @property
     def partition(self) -> str | None:
