@@ -202,7 +202,7 @@ class _Run:
         try:
             secret = self._secret(pull.secret.value, place.credentials, resource)
         except InvalidValueError as mistake:
-            self.problems.append(mistake.at(pull.secret.path))
+            self.problems.append(pull.reported(mistake.at(pull.secret.path)))
             secret = Secret(NO_VALUE, (NO_VALUE,), REGION)  # so that key and role are read too
         if not pull.grant:
             needs.append(_Need(path, when, None))
@@ -216,7 +216,7 @@ class _Run:
             key_path = (*reader.path, "Properties", "KmsKeyId")
         for at, holds, found in read_keys(key, key_path, when, secret, self.stack, reader):
             if isinstance(found, InvalidValueError):
-                self.problems.append(found.at(at))
+                self.problems.append(pull.reported(found.at(at)))
                 continue
             self._note_defaults(found.defaults, at)
             needs.append(_Need(path, holds, key_permission(found, secret)))

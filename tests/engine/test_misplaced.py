@@ -175,8 +175,9 @@ def test_a_container_could_be_meant(
 
 @pytest.mark.parametrize("key", ["properties", "Propertys"])
 def test_properties_under_another_name_are_searched(key: str) -> None:
-    found = problems("AWS::ECS::TaskDefinition", {}, **{key: {"ContainerDefinitions": [HERE]}})
-    assert found == [f"{key}/ContainerDefinitions/0/PrivateImage"]
+    resource: Json = {"Type": "AWS::ECS::TaskDefinition", key: {"ContainerDefinitions": [HERE]}}
+    found = expand({"Resources": {"Resource": resource}}).problems
+    assert [(one.code, one.path[2]) for one in found] == [("PI105", key)]
 
 
 @pytest.mark.parametrize("kind", ["AWS::SNS::Topic", "Custom::Thing", "AWS::ECS::TaskDefinition"])

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from macro.engine.shorthand.containers import Container
 from macro.engine.shorthand.images import ImageFlaw, find_entry, find_flaw
-from macro.engine.shorthand.settings import Level, Settings, is_granted, is_login, login_problem
+from macro.engine.shorthand.logins import is_login, login_problem
+from macro.engine.shorthand.registry_table import Level, is_granted
+from macro.engine.shorthand.settings import Settings
 from macro.engine.shorthand.spelling import NAME, did_you_mean, nearest
 from macro.engine.template.arn import InvalidValueError
 from macro.engine.template.choices import ALWAYS, Fork, Leaf, When, forked, graft, leaves
@@ -33,6 +35,13 @@ class Access(NamedTuple):
     grant: bool
     level: Level | None = None
     problem: Problem | None = None
+
+    def reported(self, problem: Problem) -> Problem:
+        """A problem of the secret or the key; one of the account's settings, which have no place in
+        the template, says so."""
+        if self.level != "account" or problem.path != self.secret.path:
+            return problem
+        return problem._replace(message=f"In the account's settings: {problem.message}")
 
 
 class Shorthand(NamedTuple):
@@ -162,6 +171,8 @@ def _optional(block: dict[str, Json], key: str) -> Json:
 
 def _is_login(secret: Json, site: _Site) -> bool:
     """Whether a secret as written, or what is known of it, is the login itself."""
+    if isinstance(secret, str) and "{" not in secret:
+        return False
     if not is_text(secret):
         return is_login(secret)
     text = site.stack.known(parse(secret, site.container.resource.loop_variables)).text

@@ -15,7 +15,8 @@ from macro.engine.shorthand.image_reference import (
     read_image_reference,
     split_registry,
 )
-from macro.engine.shorthand.settings import RegistryEntry, Settings, lookup_name
+from macro.engine.shorthand.registry_table import RegistryEntry, lookup_name
+from macro.engine.shorthand.settings import Settings
 from macro.engine.template.arn import InvalidValueError
 from macro.engine.template.document import Json, get, intrinsic
 from macro.engine.template.intrinsics import Hole, Text, attribute, is_text, join, literal, parse
@@ -109,6 +110,8 @@ def _is_repository(part: str | Hole, stack: Stack, user: Resource) -> bool:
 
 def _values_of(image: Json, stack: Stack, user: Resource) -> list[Text]:
     """The values that an image can have, each as far as it is known; at most `MOST_VALUES`."""
+    if isinstance(image, str) and "{" not in image:
+        return [(image,)] if image else [()]
     parts = [
         _values_of_part(part.value, stack, user) if isinstance(part, Hole) else ((part,),)
         for part in parse(image, user.loop_variables)
