@@ -111,6 +111,8 @@ def _access(form: Leaf, site: _Site) -> Fork[Access] | Access:
         return _looked_up(form, form, site)
     if "Secret" not in block:
         return graft(_image(form), lambda image: _looked_up(image, form, site))
+    if block["Secret"] == NO_VALUE and form.path[-2:-1] == ("Fn::If",):
+        return _none(form.path)  # as AWS::NoValue in a branch of Secret: there the image is public
     if block["Secret"] in (None, NO_VALUE):
         message = "Secret has no value."
         fix = "Name the secret, or write Image alone, without PrivateImage, for a public image."
