@@ -17,10 +17,9 @@ from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import Text, parse
 
 # Registries that everybody may pull from without a login, and that give no more to whoever has one.
-# https://docs.aws.amazon.com/AmazonECR/latest/public/public-registries.html,
 # https://learn.microsoft.com/azure/container-registry/container-registry-firewall-access-rules,
 # https://kubernetes.io/blog/2022/11/28/registry-k8s-io-faster-cheaper-ga/
-PUBLIC = ("mcr.microsoft.com/", "public.ecr.aws/", "registry.k8s.io/")
+PUBLIC = ("mcr.microsoft.com/", "registry.k8s.io/")
 
 
 def words(expansion: Expansion) -> Iterator[tuple[Path, str]]:

@@ -83,7 +83,7 @@ def test_each_type_with_containers_is_among_those_that_run_images() -> None:
     assert all(kind.startswith(_RUN_IMAGES) for kind in kinds)
 
 
-def problems(kind: str, properties: Json, /, **attributes: Json) -> list[str]:
+def problems(kind: str, properties: Json, **attributes: Json) -> list[str]:
     resource: Json = {"Type": kind, "Properties": properties, **attributes}
     template: Json = {"Transform": "PrivateImage", "Resources": {"Resource": resource}}
     return [
@@ -175,9 +175,9 @@ def test_a_container_could_be_meant(
 
 @pytest.mark.parametrize("key", ["properties", "Propertys"])
 def test_properties_under_another_name_are_searched(key: str) -> None:
-    below: Json = {"ContainerDefinitions": [HERE]}
-    found = problems("AWS::ECS::TaskDefinition", {}, **{key: below})
-    assert found == [f"{key}/ContainerDefinitions/0/PrivateImage"]
+    resource: Json = {"Type": "AWS::ECS::TaskDefinition", key: {"ContainerDefinitions": [HERE]}}
+    found = expand({"Resources": {"Resource": resource}}).problems
+    assert [(one.code, one.path[2]) for one in found] == [("PI105", key)]
 
 
 @pytest.mark.parametrize("kind", ["AWS::SNS::Topic", "Custom::Thing", "AWS::ECS::TaskDefinition"])

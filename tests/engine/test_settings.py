@@ -5,12 +5,8 @@ from __future__ import annotations
 import pytest
 
 from macro.engine.expand import Context, expand
-from macro.engine.shorthand.settings import (
-    RoleSettings,
-    Setting,
-    read_account_settings,
-    read_settings,
-)
+from macro.engine.shorthand.role_settings import RoleSettings, Setting
+from macro.engine.shorthand.settings import read_account_settings, read_settings
 from macro.engine.template.document import Json, get
 from macro.engine.template.edits import apply
 
@@ -107,6 +103,10 @@ def test_a_mistake_in_the_accounts_secret_is_reported_where_the_image_is() -> No
     account = table(quay_io="arn:aws:s3:::bucket")
     problems = expand(template("quay.io/team/web:1"), Context(settings=account)).problems
     assert [(problem.code, problem.path[-1]) for problem in problems] == [("PI304", "PrivateImage")]
+    assert problems[0].message.startswith("In the account's settings: ")
+    own = expand(template("quay.io/team/web:1", account)).problems
+    assert [problem.path[-1] for problem in own] == ["quay.io"]
+    assert not own[0].message.startswith("In the account's settings: ")
 
 
 def test_roles_take_each_setting_from_the_nearest_level() -> None:

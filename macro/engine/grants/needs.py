@@ -101,6 +101,7 @@ def _read_needs(
             faults += _doubts(found.key, found.path, found.when)
             needs.append(Need(path, found.when, key_permission(found.key, secret)))
     problems, warnings = _sorted_out(faults, site, stack)
+    problems = tuple(access.reported(problem) for problem in problems)
     parameter = parameter_of(access.secret.value, tree)
     return ContainerNeeds(parameter, tuple(needs), problems, warnings)
 

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from macro.engine.shorthand.containers import Container
 from macro.engine.shorthand.images import ImageFlaw, find_entry, find_flaw
-from macro.engine.shorthand.settings import Level, Settings, is_granted, is_login, login_problem
+from macro.engine.shorthand.logins import is_login, login_problem
+from macro.engine.shorthand.registry_table import Level, is_granted
+from macro.engine.shorthand.settings import Settings
 from macro.engine.shorthand.spelling import NAME, did_you_mean, nearest
 from macro.engine.template.choices import Fork, Leaf, forked, graft, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions
@@ -33,6 +35,13 @@ class Access(NamedTuple):
     grant: bool
     level: Level | None = None
     problem: Problem | None = None
+
+    def reported(self, problem: Problem) -> Problem:
+        """A problem of the secret or the key; one of the account's settings, which have no place in
+        the template, says so."""
+        if self.level != "account" or problem.path != self.secret.path:
+            return problem
+        return problem._replace(message=f"In the account's settings: {problem.message}")
 
 
 class Shorthand(NamedTuple):
@@ -100,6 +109,8 @@ def _access(form: Leaf, reader: BlockReader) -> Fork[Access] | Access:
         return _looked_up(form, form, reader)
     if "Secret" not in block:
         return graft(_image(form), lambda image: _looked_up(image, form, reader))
+    if block["Secret"] == NO_VALUE and form.path[-2:-1] == ("Fn::If",):
+        return _none(form.path)  # as AWS::NoValue in a branch of Secret: there the image is public
     if block["Secret"] in (None, NO_VALUE):
         message = "Secret has no value."
         fix = "Name the secret, or write Image alone, without PrivateImage, for a public image."
@@ -160,6 +171,8 @@ def _optional(block: dict[str, Json], key: str) -> Json:
 
 def _is_login(secret: Json, reader: BlockReader) -> bool:
     """Whether a secret as written, or what is known of it, is the login itself."""
+    if isinstance(secret, str) and "{" not in secret:
+        return False
     if not is_text(secret):
         return is_login(secret)
     text = parse(secret, reader.site.loop_variables)

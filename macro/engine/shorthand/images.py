@@ -15,7 +15,8 @@ from macro.engine.shorthand.image_reference import (
     read_image_reference,
     split_registry,
 )
-from macro.engine.shorthand.settings import RegistryEntry, Settings, lookup_name
+from macro.engine.shorthand.registry_table import RegistryEntry, lookup_name
+from macro.engine.shorthand.settings import Settings
 from macro.engine.template.choices import chosen, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import Json
@@ -108,6 +109,8 @@ def _is_repository(part: str | Unknown, site: Site, stack: Stack) -> bool:
 
 def _values_of(image: Json, site: Site, stack: Stack) -> list[Text]:
     """The values that an image can have, each as far as it is known."""
+    if isinstance(image, str) and "{" not in image:
+        return [(image,)] if image else [()]
     tree = chosen(image)
     if tree is None:
         return [(Unknown(image),)]

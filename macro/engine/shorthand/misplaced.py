@@ -102,12 +102,18 @@ def _count(template: Json) -> int:
         below: list[Any] = []
         for node in level:
             if type(node) is dict:
-                count += NAME in node or SNIPPET in node
+                if NAME in node or SNIPPET in node:
+                    count += 1
                 below += node.values()
             else:
                 below += node
-        count += sum([NAME in value and value != NAME for value in below if type(value) is str])
-        level = [value for value in below if type(value) is dict or type(value) is list]
+        level = []
+        for value in below:
+            if type(value) is str:
+                if NAME in value and value != NAME:
+                    count += 1
+            elif type(value) is dict or type(value) is list:
+                level.append(value)
     return count
 
 

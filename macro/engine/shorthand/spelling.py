@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 NAME = "PrivateImage"
 
-_LETTERS = Counter(NAME.lower())
+_LETTERS = [(letter, NAME.lower().count(letter)) for letter in sorted(set(NAME.lower()))]
 
 
 def is_near_name(word: str) -> bool:
@@ -19,9 +18,9 @@ def is_near_name(word: str) -> bool:
     """
     if word == NAME or not 9 <= len(word) <= 2 * len(NAME):
         return False
-    folded = "".join(filter(str.isalpha, word)).lower()
-    shared = sum((Counter(folded) & _LETTERS).values())
-    return shared >= 9 and shared >= len(folded) - 1
+    folded = word.lower()
+    shared = sum([min(folded.count(letter), most) for letter, most in _LETTERS])
+    return shared >= 9 and shared >= sum(map(str.isalpha, folded)) - 1
 
 
 def did_you_mean(word: str, words: Sequence[str]) -> str:

@@ -1,0 +1,138 @@
+"""`ExecutionRole` of settings: how the roles that are added are created."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from macro.engine.shorthand.registry_table import Level, settings_problem
+from macro.engine.shorthand.spelling import did_you_mean
+from macro.engine.template.choices import forked, leaves
+from macro.engine.template.conditions import ALWAYS
+from macro.engine.template.document import NO_VALUE, Json, Path, intrinsic
+from macro.engine.template.intrinsics import is_text, literal, parse
+from macro.engine.template.problems import Problem
+
+ROLE_KEYS = ("PermissionsBoundary", "Path", "Tags", "ManagedPolicyArns")
+
+
+class Setting(NamedTuple):
+    """A value of the settings, where it is in the template (the account's: ()), and its level."""
+
+    value: Json
+    path: Path
+    level: Level
+
+
+class RoleSettings(NamedTuple):
+    """How the roles that are added are created, by the names of `AWS::IAM::Role`; None: not set.
+
+    `managed_policy_arns` go beside the policy for task execution.
+    """
+
+    permissions_boundary: Setting | None = None
+    path: Setting | None = None
+    tags: Setting | None = None
+    managed_policy_arns: Setting | None = None
+
+
+def read_role_settings(value: Json, path: Path, level: Level) -> tuple[RoleSettings, list[Problem]]:
+    """How roles are created, and what is wrong with it."""
+    if value is None or value == NO_VALUE:
+        return RoleSettings(), []
+    if not isinstance(value, dict) or intrinsic(value):
+        message = "ExecutionRole is no mapping."
+        return RoleSettings(), [
+            settings_problem(path, message, f"Write {', '.join(ROLE_KEYS)} below it.")
+        ]
+    problems = [
+        settings_problem(
+            (*path, key), f"ExecutionRole has no key {key}.", did_you_mean(key, ROLE_KEYS)
+        )
+        for key in value
+        if key not in ROLE_KEYS
+    ]
+    found: list[Setting | None] = []
+    for key in ROLE_KEYS:
+        own = value.get(key)
+        at = (*path, key)
+        wrong = [] if own in (None, NO_VALUE) else [*_CHECKS[key](own, at)]
+        problems += wrong
+        usable = own not in (None, NO_VALUE) and not wrong
+        found.append(Setting(own, at if level == "template" else (), level) if usable else None)
+    return RoleSettings(*found), problems
+
+
+def _texts(value: Json, path: Path) -> Iterator[tuple[Path, str | None]]:
+    """The texts that a value may be, through `Fn::If`, where they are literal; else None."""
+    for leaf, _ in leaves(forked(value, path), ALWAYS):
+        if leaf.value != NO_VALUE:
+            whole = literal(parse(leaf.value)) if is_text(leaf.value) else ""
+            yield leaf.path, whole
+
+
+def _check_arn(value: Json, path: Path) -> Iterator[Problem]:
+    for at, text in _texts(value, path):
+        if text is not None and not re.fullmatch(
+            r"arn:aws(-[a-z]+)*:iam::(\d{12}|aws):policy/[!-~]+", text, re.ASCII
+        ):
+            message = "This is no ARN of a managed policy."
+            fix = "Write the ARN, with Fn::Sub where it is of the stack's own account:"
+            fix += " arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/name."
+            yield settings_problem(at, message, fix)
+
+
+def _check_path(value: Json, path: Path) -> Iterator[Problem]:
+    # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+    for at, text in _texts(value, path):
+        if text is not None and not (re.fullmatch("/([!-~]+/)?", text) and len(text) <= 512):
+            message = "A role's path begins and ends with a slash and has no space in it."
+            yield settings_problem(at, message, "Write it like /workloads/.")
+
+
+def _check_tags(value: Json, path: Path) -> Iterator[Problem]:
+    if intrinsic(value):
+        return
+    fix = "Write a list of mappings with Key and Value."
+    if not isinstance(value, list):
+        yield settings_problem(path, "Tags is no list.", fix)
+        return
+    keys: list[Json] = []
+    for index, tag in enumerate(value):
+        at = (*path, index)
+        if intrinsic(tag):
+            continue
+        if (
+            not isinstance(tag, dict)
+            or tag.keys() != {"Key", "Value"}
+            or not all(is_text(text) for text in tag.values())
+        ):
+            yield settings_problem(at, "A tag has a Key and a Value, and both are texts.", fix)
+        elif str(tag["Key"]).lower().startswith("aws:"):
+            yield settings_problem(
+                at, "Keys of tags that begin with aws: are AWS's own.", "Rename it."
+            )
+        elif tag["Key"] in keys:
+            yield settings_problem(at, "Another tag has the same key.", "Keep one of the two.")
+        else:
+            keys.append(tag["Key"])
+
+
+def _check_arns(value: Json, path: Path) -> Iterator[Problem]:
+    if intrinsic(value):
+        return
+    if not isinstance(value, list):
+        message = "ManagedPolicyArns is no list."
+        yield settings_problem(path, message, "Write a list of the policies' ARNs.")
+        return
+    for index, item in enumerate(value):
+        yield from _check_arn(item, (*path, index))
+
+
+_CHECKS = {
+    "PermissionsBoundary": _check_arn,
+    "Path": _check_path,
+    "Tags": _check_tags,
+    "ManagedPolicyArns": _check_arns,
+}
