@@ -21,7 +21,7 @@ from macro.engine.grants.names import (
 from macro.engine.grants.needs import Vacancy
 from macro.engine.grants.permissions import Grant, Permission, Policy, identity, merged
 from macro.engine.grants.roles import CreatedRole, NamedRole, TemplateRole
-from macro.engine.shorthand.settings import RoleSettings
+from macro.engine.shorthand.role_settings import RoleSettings
 from macro.engine.template.choices import choice
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, spelled
