@@ -10,8 +10,9 @@ import logging
 import re
 import traceback
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Literal, NamedTuple, TypedDict
 
+from macro.engine import __version__
 from macro.engine.expand import Context, expand
 from macro.engine.grants import quotas
 from macro.engine.shorthand.block import NAME
@@ -38,10 +39,26 @@ class Response(TypedDict, total=False):
     errorMessage: str
 
 
+class _Outcome(NamedTuple):
+    """What a call comes to: the fragment for CloudFormation or the message for the author, and what
+    the log says of it. "fault" is a mistake in this program, and `note` says where.
+
+    `containers` counts those that are expanded, and `grants` what they are granted.
+    """
+
+    name: Literal["success", "failure", "fault"]
+    fragment: Json = None
+    message: str = ""
+    codes: tuple[str, ...] = ()
+    containers: int = 0
+    grants: int = 0
+    note: str = ""
+
+
 class _FragmentError(Exception):
     """The fragment has problems."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, *problems: Problem) -> None:
         self.problems = problems
 
 
@@ -49,67 +66,102 @@ def handler(event: Json, context: object) -> Response:
     """Answers CloudFormation's event with the expanded fragment, or with what is wrong with it.
 
     Raises nothing, whatever the event is: of an exception CloudFormation tells the author no more
-    than that the response is malformed. The log gets ids, codes and places in this code, and never
-    what stands in the event.
+    than that the response is malformed. The log gets one line, with ids, codes and numbers, and
+    never what the event holds.
     """
     given = get(event, "requestId")
     request_id = given if isinstance(given, str) and given.isprintable() else ""
-    known = {"request": request_id if re.fullmatch(r"[\w-]{1,64}", request_id) else "unknown"}
+    known_as = request_id if re.fullmatch(r"[\w-]{1,64}", request_id) else "unknown"
+    outcome = _outcome(event, known_as)
+    _log.log(
+        logging.ERROR if outcome.name == "fault" else logging.INFO,
+        "%s",
+        outcome.note or outcome.name,
+        extra={
+            "request": known_as,
+            "version": __version__,
+            "outcome": outcome.name,
+            "codes": outcome.codes,
+            "containers": outcome.containers,
+            "grants": outcome.grants,
+        },
+    )
+    if outcome.name == "success":
+        return {"requestId": request_id, "status": "success", "fragment": outcome.fragment}
+    return {
+        "requestId": request_id,
+        "status": "failure",
+        "fragment": {},
+        "errorMessage": outcome.message,
+    }
+
+
+def _outcome(event: Json, request_id: str) -> _Outcome:
+    """What the event comes to. Raises nothing: see `handler`."""
     try:
-        fragment = _expanded(event)
-    except _FragmentError as failure:
-        codes = sorted({problem.code for problem in failure.problems})
-        _log.info("failure", extra={**known, "problems": codes})
-        message = error_message(failure.problems)
-    except Exception as error:  # noqa: BLE001 # the boundary: see above
-        # Not the exception's own text, which may hold what stands in the event.
+        return _expanded(event)
+    except _FragmentError as error:
+        codes = sorted({problem.code for problem in error.problems})
+        return _Outcome("failure", message=error_message(error.problems), codes=tuple(codes))
+    except Exception as error:  # noqa: BLE001 # the boundary
+        # Not the exception's own text, which may hold what the event holds.
         places = "".join(traceback.format_tb(error.__traceback__))
-        _log.error("%s\n%s", type(error).__name__, places, extra=known)
-        message = "PrivateImage failed by a fault of its own, and the template may be right. Please"
-        message += f" report it with what its log has under request {known['request']}."
-    else:
-        _log.info("success", extra=known)
-        return {"requestId": request_id, "status": "success", "fragment": fragment}
-    return {"requestId": request_id, "status": "failure", "fragment": {}, "errorMessage": message}
+        message = f"{NAME} {__version__} failed by a fault of its own, and the template may be"
+        message += f" right. Please report it with what its log has under request {request_id}."
+        return _Outcome("fault", message=message, note=f"{type(error).__name__}\n{places}")
 
 
-def _expanded(event: Json) -> Json:
+class _Placed(NamedTuple):
+    """A template with the fragment in it, at `path`."""
+
+    template: Json
+    path: Path = ()
+
+
+def _expanded(event: Json) -> _Outcome:
     """The event's fragment, expanded. Raises _FragmentError."""
-    template, path = _placed(get(event, "fragment"), get(event, "params"))
+    placed = _placed(get(event, "fragment"), get(event, "params"))
     try:
-        expansion = expand(template, _context(event))
+        expansion = expand(placed.template, _context(event))
         if expansion.problems:
-            raise _FragmentError([_seen_from(path, problem) for problem in expansion.problems])
-        expanded = apply(template, expansion.edits)
+            raise _FragmentError(
+                *(_seen_from(placed.path, problem) for problem in expansion.problems)
+            )
+        expanded = apply(placed.template, expansion.edits)
         size = _size(expanded)
     except RecursionError:
         message, fix = "The template nests too deep.", "Nest its mappings and lists less deep."
-        raise _FragmentError([Problem("PI005", (), message, fix)]) from None
+        raise _FragmentError(Problem("PI005", (), message, fix)) from None
     except UnicodeEncodeError:
         message = "The template holds half of a surrogate pair, which is no character."
         fix = r"Look for an escape between \ud800 and \udfff that stands alone."
-        raise _FragmentError([Problem("PI001", (), message, fix)]) from None
+        raise _FragmentError(Problem("PI001", (), message, fix)) from None
     if expansion.edits and size > quotas.TEMPLATE_BYTES:
-        raise _FragmentError([quotas.too_large(size)])
-    return _at(expanded, path)
+        raise _FragmentError(quotas.too_large(size))
+    return _Outcome(
+        "success",
+        fragment=_at(expanded, placed.path),
+        containers=len(expansion.containers),
+        grants=len(expansion.grants),
+    )
 
 
-def _placed(fragment: Json, parameters: Json) -> tuple[Json, Path]:
-    """The fragment in a template, with the call that CloudFormation has cut out of it; its path.
+def _placed(fragment: Json, parameters: Json) -> _Placed:
+    """The fragment in a template, with the call that CloudFormation has cut out of it.
 
     So the engine sees what the author wrote, as it does on the command line. Of a call by
     `Fn::Transform` the fragment is the container alone; it goes into the least template that has
     one. Raises _FragmentError for a fragment that is neither.
     """
     if not isinstance(fragment, dict):
-        return fragment, ()
+        return _Placed(fragment)
     call: Json = {"Name": NAME, "Parameters": parameters} if parameters else NAME
     if "Resources" in fragment:
-        return ({"Transform": call, **fragment} if parameters else fragment), ()
+        return _Placed({"Transform": call, **fragment} if parameters else fragment)
     if NAME not in fragment and get(parameters, "Image") is None:
         message = f"{NAME} was called on what is neither a template nor a container with {NAME}."
         fix = f"Write Transform: {NAME} at the top of the template."
-        raise _FragmentError([Problem("PI105", (), message, fix)])
+        raise _FragmentError(Problem("PI105", (), message, fix))
     place = next((row for row in PLACES if row.sign and row.sign in fragment), PLACES[0])
     node: Json = {**fragment, SNIPPET: call}
     path: Path = ()
@@ -118,7 +170,7 @@ def _placed(fragment: Json, parameters: Json) -> tuple[Json, Path]:
         path = (0 if step == "*" else step, *path)
     assert isinstance(node, dict)
     resource: Json = {"Type": place.resource_type, **node}
-    return {"Resources": {"Resource": resource}}, ("Resources", "Resource", *path)
+    return _Placed({"Resources": {"Resource": resource}}, ("Resources", "Resource", *path))
 
 
 def _context(event: Json) -> Context:
@@ -158,7 +210,7 @@ def _size(node: Json, levels: int = 2) -> int:
 
 
 def _seen_from(path: Path, problem: Problem) -> Problem:
-    """The problem as one of the fragment, which stands at `path`."""
+    """The problem as one of the fragment, which is at `path`."""
     return problem._replace(path=problem.path[len(path) :])
 
 
@@ -169,24 +221,25 @@ def error_message(problems: Sequence[Problem]) -> str:
     places: dict[tuple[str, str], list[Path]] = {}
     for problem in ordered:
         places.setdefault((problem.code, str(problem)), []).append(problem.path)
-    told = [_told(code, text, paths) for (code, text), paths in places.items()]
-    if len(told) == 1:
-        return _cut(told[0], MESSAGE_LENGTH)
-    line = f"{len(told)} problems."
-    room = MESSAGE_LENGTH - len(f" ... and {len(told)} more")
-    for number, text in enumerate(told, 1):
+    reported = [_reported(code, text, paths) for (code, text), paths in places.items()]
+    if len(reported) == 1:
+        return _cut(reported[0], MESSAGE_LENGTH)
+    line = f"{len(reported)} problems."
+    room = MESSAGE_LENGTH - len(f" ... and {len(reported)} more")
+    for number, text in enumerate(reported, 1):
         longer = f"{line} ({number}) {text}"
         if len(longer) > room and number > 1:
-            return f"{line} ... and {len(told) - number + 1} more"
+            return f"{line} ... and {len(reported) - number + 1} more"
         line = _cut(longer, room)
     return line
 
 
-def _told(code: str, text: str, paths: list[Path]) -> str:
-    """A problem with its place, and how many places more have the same."""
+def _reported(code: str, text: str, paths: list[Path]) -> str:
+    """A problem with its place, and how many more places have the same."""
     where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in paths[0])
     place = f" at {where.removeprefix('.')}" if where else ""
-    others = f" and {len(paths) - 1} more places" if len(paths) > 1 else ""
+    more = len(paths) - 1
+    others = f" and {more} more place{'s' if more > 1 else ''}" if more else ""
     return _printable(f"{code}{place}{others}: {text}")
 
 

@@ -18,6 +18,7 @@ from test_hostile import JSON, damaged
 
 from contract import REQUEST_ID, TransformFailedError, event, processed
 from golden_cases import CASES, EXPANDED, expanded, template
+from macro.engine import __version__
 from macro.engine import handler as module
 from macro.engine.handler import MESSAGE_LENGTH, error_message, handler
 from macro.engine.template.document import Json
@@ -293,9 +294,15 @@ def test_several_are_numbered_with_the_lowest_code_first() -> None:
     )
 
 
-def test_the_same_problem_at_several_places_is_told_once() -> None:
+def test_the_same_problem_at_several_places_is_reported_once() -> None:
     assert error_message([problem(name="A"), problem(name="B"), problem(name="C")]) == (
         "PI101 at Resources.A.Properties[0] and 2 more places: This is wrong. Fix it."
+    )
+
+
+def test_one_more_place_is_one() -> None:
+    assert error_message([problem(name="A"), problem(name="B")]) == (
+        "PI101 at Resources.A.Properties[0] and 1 more place: This is wrong. Fix it."
     )
 
 
@@ -394,12 +401,39 @@ def test_no_value_gets_into_the_log_or_the_message(
     assert record.message == response["status"]
 
 
+def logged(caplog: pytest.LogCaptureFixture) -> dict[str, object]:
+    """What the one line of the log says, in the keys that docs/operations.md queries."""
+    (record,) = caplog.records
+    keys = ("request", "version", "outcome", "codes", "containers", "grants")
+    return {"level": record.levelname, **{key: vars(record)[key] for key in keys}}
+
+
+def test_the_log_counts_containers_and_grants(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    handler(asked(case("registry-table")), None)
+    assert logged(caplog) == {
+        "level": "INFO",
+        "request": REQUEST_ID,
+        "version": __version__,
+        "outcome": "success",
+        "codes": (),
+        "containers": 2,
+        "grants": 3,
+    }
+
+
 def test_the_log_names_the_codes_of_problems(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     handler(asked(case("problem-all-at-once")), None)
-    (record,) = caplog.records
-    assert record.levelname == "INFO"
-    assert vars(record)["problems"] == ["PI202", "PI305", "PI310", "PI402"]
+    assert logged(caplog) == {
+        "level": "INFO",
+        "request": REQUEST_ID,
+        "version": __version__,
+        "outcome": "failure",
+        "codes": ("PI202", "PI305", "PI310", "PI402"),
+        "containers": 0,
+        "grants": 0,
+    }
 
 
 def test_a_fault_of_ours_is_answered_and_logged_without_content(
@@ -412,9 +446,17 @@ def test_a_fault_of_ours_is_answered_and_logged_without_content(
 
     shown = failure(event({"Resources": {}}))
 
-    assert REQUEST_ID in shown
+    assert REQUEST_ID in shown and f"PrivateImage {__version__} failed" in shown
+    assert logged(caplog) == {
+        "level": "ERROR",
+        "request": REQUEST_ID,
+        "version": __version__,
+        "outcome": "fault",
+        "codes": (),
+        "containers": 0,
+        "grants": 0,
+    }
     (record,) = caplog.records
-    assert record.levelname == "ERROR"
     assert "ValueError" in record.message and "test_handler.py" in record.message
     assert TOKEN not in shown + str(vars(record))
 
