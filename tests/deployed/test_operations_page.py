@@ -1,0 +1,71 @@
+"""docs/operations.md names calls that AWS has, parameters of the template, and keys of the log."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from contract import event
+from documented_commands import OPERATIONS, commands
+from macro.text.source import parse
+from runtime_api import Function
+
+ROOT = Path(__file__).parents[2]
+
+# What Lambda and CloudWatch Logs Insights have themselves.
+OTHERS = {"level", "timestamp", "message", "type", "record"}
+
+
+def queries() -> list[str]:
+    """The queries of CloudWatch Logs Insights: each begins with a filter."""
+    return re.findall(r"^```\n(filter .+?)```$", OPERATIONS, re.MULTILINE | re.DOTALL)
+
+
+def test_aws_has_every_command_and_option() -> None:
+    assert {command.operation for command in commands()} >= {
+        "UpdateAlias",
+        "ListVersionsByFunction",
+        "GetTemplateSummary",
+        "ListStackResources",
+        "StartQuery",
+    }
+
+
+def test_the_table_of_parameters_is_that_of_the_template() -> None:
+    template: Any = parse((ROOT / "template.yaml").read_bytes(), "template.yaml").template
+    section = OPERATIONS.split("## Parameters")[1].split("## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == {*template["Parameters"]}
+
+
+def test_the_log_has_the_keys_that_the_page_and_its_queries_name(function: Function) -> None:
+    (line,) = function.invoke(event({"Resources": {}})).log
+    written = set(json.loads(line)) | OTHERS
+    section = OPERATIONS.split("## The log")[1].split("CloudWatch Logs Insights")[0]
+    named = {
+        key
+        for row in re.findall(r"^\| (`.+?) \|", section, re.MULTILINE)
+        for key in re.findall(r"`(\w+)`", row)
+    }
+    assert named == written - {"type", "record", "logger", "requestId"}
+    for query in queries():
+        bare = re.sub(r'"[^"]*"', "", query)
+        keys = re.findall(r"(?<![@.\w])([a-z]\w*)(?:\.\w+)*(?![\w(])", bare)
+        made = set(re.findall(r"\b(?:as|into) (\w+)", bare))
+        assert set(keys) - made - WORDS <= written, query
+
+
+# Of the language of the queries.
+WORDS = set(
+    "filter fields sort desc stats by as into unnest in and count sum bin ispresent".split()
+)
+
+
+def test_the_metric_counts_outcomes_that_the_page_explains() -> None:
+    template: Any = parse((ROOT / "template.yaml").read_bytes(), "template.yaml").template
+    pattern = template["Resources"]["FaultMetric"]["Properties"]["FilterPattern"]
+    counted = re.findall(r'\$\.outcome = "(\w+)"', pattern)
+    assert counted == ["fault", "settings"]
+    (row,) = re.findall(r"^\| `outcome` \|.*$", OPERATIONS, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", row)) == {"outcome", "success", "failure", *counted}
