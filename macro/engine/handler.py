@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import traceback
 from collections.abc import Sequence
+from functools import cache
 from typing import Literal, NamedTuple, TypedDict
 
 from macro.engine import __version__
 from macro.engine.expand import Context, expand
 from macro.engine.grants import quotas
-from macro.engine.shorthand.block import NAME
 from macro.engine.shorthand.macro_calls import SNIPPET
 from macro.engine.shorthand.places import PLACES
+from macro.engine.shorthand.settings import read_account_settings
+from macro.engine.shorthand.spelling import NAME
 from macro.engine.template.document import Json, Path, get
 from macro.engine.template.edits import apply
 from macro.engine.template.problems import Problem
@@ -26,6 +29,12 @@ from macro.engine.template.stack import ACCOUNT_ID, REGION_CODE
 # CloudFormation documents no limit for what it shows of a macro's message. This is the one of the
 # status messages beside it in its API (HookStatusReason, RecordHandlerProgress).
 MESSAGE_LENGTH = 1024
+
+# The environment variable that has the account's settings as JSON, and what Lambda takes of all
+# variables together, as one JSON text (see environment_bytes).
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+SETTINGS_VARIABLE = "PRIVATE_IMAGE_SETTINGS"
+ENVIRONMENT_BYTES = 4096
 
 _log = logging.getLogger("macro")
 
@@ -41,12 +50,13 @@ class Response(TypedDict, total=False):
 
 class _Outcome(NamedTuple):
     """What a call comes to: the fragment for CloudFormation or the message for the author, and what
-    the log says of it. "fault" is a mistake in this program, and `note` says where.
+    the log says of it. "settings": the account's are wrong; "fault": a mistake in this program, and
+    `note` says where.
 
     `containers` counts those that are expanded, and `grants` what they are granted.
     """
 
-    name: Literal["success", "failure", "fault"]
+    name: Literal["success", "failure", "settings", "fault"]
     fragment: Json = None
     message: str = ""
     codes: tuple[str, ...] = ()
@@ -74,7 +84,7 @@ def handler(event: Json, context: object) -> Response:
     known_as = request_id if re.fullmatch(r"[\w-]{1,64}", request_id) else "unknown"
     outcome = _outcome(event, known_as)
     _log.log(
-        logging.ERROR if outcome.name == "fault" else logging.INFO,
+        logging.ERROR if outcome.name in ("settings", "fault") else logging.INFO,
         "%s",
         outcome.note or outcome.name,
         extra={
@@ -99,16 +109,76 @@ def handler(event: Json, context: object) -> Response:
 def _outcome(event: Json, request_id: str) -> _Outcome:
     """What the event comes to. Raises nothing: see `handler`."""
     try:
-        return _expanded(event)
+        settings, problems = account_settings()
+        if problems:
+            message = f"The template may be right: the settings of the macro {NAME} are wrong, and"
+            message += " whoever deploys the macro must correct its parameter Settings. "
+            message += error_message(problems, MESSAGE_LENGTH - len(message))
+            return _Outcome("settings", message=message, codes=_codes(problems))
+        return _expanded(event, settings)
     except _FragmentError as error:
-        codes = sorted({problem.code for problem in error.problems})
-        return _Outcome("failure", message=error_message(error.problems), codes=tuple(codes))
+        message = error_message(error.problems)
+        return _Outcome("failure", message=message, codes=_codes(error.problems))
     except Exception as error:  # noqa: BLE001 # the boundary
         # Not the exception's own text, which may hold what the event holds.
         places = "".join(traceback.format_tb(error.__traceback__))
         message = f"{NAME} {__version__} failed by a fault of its own, and the template may be"
         message += f" right. Please report it with what its log has under request {request_id}."
         return _Outcome("fault", message=message, note=f"{type(error).__name__}\n{places}")
+
+
+def _codes(problems: Sequence[Problem]) -> tuple[str, ...]:
+    return tuple(sorted({problem.code for problem in problems}))
+
+
+@cache
+def account_settings() -> tuple[Json, tuple[Problem, ...]]:
+    """The settings that the macro was deployed with (None: none), and what is wrong with them.
+
+    They are read at the first call after a start, so that a mistake in them is an answer and not a
+    start that fails. A start sees one environment, so they are read once.
+    """
+    text = os.environ.get(SETTINGS_VARIABLE, "")
+    if not text.strip():
+        return None, ()
+    try:
+        settings: Json = json.loads(text, object_pairs_hook=_mapping)
+        _size(settings)
+        _, problems = read_account_settings(settings)
+    except json.JSONDecodeError as error:
+        return None, (_unreadable(f"are not JSON, from character {error.pos + 1} on"),)
+    except RecursionError:
+        return None, (_unreadable("nest too deep"),)
+    except UnicodeEncodeError:
+        return None, (_unreadable("hold half of a surrogate pair, which is no character"),)
+    except _RepeatedKeyError:
+        return None, (_unreadable("have a key twice in the same mapping"),)
+    return settings, problems
+
+
+class _RepeatedKeyError(Exception):
+    """A mapping has a key twice, of which JSON's reader would drop one."""
+
+
+def _mapping(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        raise _RepeatedKeyError
+    return mapping
+
+
+def _unreadable(what: str) -> Problem:
+    fix = "Give what python -m macro settings FILE prints."
+    return Problem("PI107", (), f"The account's settings {what}.", fix)
+
+
+def environment_bytes(settings: str) -> int:
+    """The bytes of a function's environment with these settings, as Lambda counts them against
+    ENVIRONMENT_BYTES: those of the JSON of all variables, in which a quotation mark is two.
+
+    Source: the error that Lambda answers ("String measured"), as LocalStack has recorded it.
+    """
+    return _size({SETTINGS_VARIABLE: settings})
 
 
 class _Placed(NamedTuple):
@@ -118,11 +188,12 @@ class _Placed(NamedTuple):
     path: Path = ()
 
 
-def _expanded(event: Json) -> _Outcome:
-    """The event's fragment, expanded. Raises _FragmentError."""
-    placed = _placed(get(event, "fragment"), get(event, "params"))
+def _expanded(event: Json, settings: Json) -> _Outcome:
+    """The event's fragment, expanded with the account's settings. Raises _FragmentError."""
+    context = _context(event, settings)
+    placed = _placed(get(event, "fragment"), get(event, "params"), context.macro_name or NAME)
     try:
-        expansion = expand(placed.template, _context(event))
+        expansion = expand(placed.template, context)
         if expansion.problems:
             raise _FragmentError(
                 *(_seen_from(placed.path, problem) for problem in expansion.problems)
@@ -146,7 +217,7 @@ def _expanded(event: Json) -> _Outcome:
     )
 
 
-def _placed(fragment: Json, parameters: Json) -> _Placed:
+def _placed(fragment: Json, parameters: Json, macro: str) -> _Placed:
     """The fragment in a template, with the call that CloudFormation has cut out of it.
 
     So the engine sees what the author wrote, as it does on the command line. Of a call by
@@ -155,12 +226,12 @@ def _placed(fragment: Json, parameters: Json) -> _Placed:
     """
     if not isinstance(fragment, dict):
         return _Placed(fragment)
-    call: Json = {"Name": NAME, "Parameters": parameters} if parameters else NAME
+    call: Json = {"Name": macro, "Parameters": parameters} if parameters else macro
     if "Resources" in fragment:
         return _Placed({"Transform": call, **fragment} if parameters else fragment)
     if NAME not in fragment and get(parameters, "Image") is None:
-        message = f"{NAME} was called on what is neither a template nor a container with {NAME}."
-        fix = f"Write Transform: {NAME} at the top of the template."
+        message = f"{macro} was called on what is neither a template nor a container with {NAME}."
+        fix = f"Write Transform: {macro} at the top of the template."
         raise _FragmentError(Problem("PI105", (), message, fix))
     place = next((row for row in PLACES if row.sign and row.sign in fragment), PLACES[0])
     node: Json = {**fragment, SNIPPET: call}
@@ -173,16 +244,19 @@ def _placed(fragment: Json, parameters: Json) -> _Placed:
     return _Placed({"Resources": {"Resource": resource}}, ("Resources", "Resource", *path))
 
 
-def _context(event: Json) -> Context:
-    """What the event says of the deployment."""
+def _context(event: Json, settings: Json) -> Context:
+    """What the event says of the deployment, with the account's settings."""
     parameters = get(event, "templateParameterValues")
     region, account = get(event, "region"), get(event, "accountId")
-    transform = get(event, "transformId")  # the account, two colons and the macro's name
+    # The account of the macro's resource, two colons, and its name.
+    called = get(event, "transformId")
+    name = re.fullmatch(r"(?:\d+::)?([A-Za-z0-9]+)", called) if isinstance(called, str) else None
     return Context(
         parameters if isinstance(parameters, dict) else {},
         region if isinstance(region, str) and REGION_CODE.fullmatch(region) else None,
         account if isinstance(account, str) and ACCOUNT_ID.fullmatch(account) else None,
-        macro_name=transform.rpartition("::")[2] if isinstance(transform, str) else NAME,
+        settings,
+        name[1] if name else None,
     )
 
 
@@ -214,18 +288,18 @@ def _seen_from(path: Path, problem: Problem) -> Problem:
     return problem._replace(path=problem.path[len(path) :])
 
 
-def error_message(problems: Sequence[Problem]) -> str:
-    """All problems in one line of MESSAGE_LENGTH characters at most, those that others may follow
-    from first: they have the lower codes. What no longer fits is counted."""
+def error_message(problems: Sequence[Problem], length: int = MESSAGE_LENGTH) -> str:
+    """All problems in one line of so many characters at most, those that others may follow from
+    first: they have the lower codes. What no longer fits is counted."""
     ordered = sorted(problems, key=lambda problem: problem.code)
     places: dict[tuple[str, str], list[Path]] = {}
     for problem in ordered:
         places.setdefault((problem.code, str(problem)), []).append(problem.path)
     reported = [_reported(code, text, paths) for (code, text), paths in places.items()]
     if len(reported) == 1:
-        return _cut(reported[0], MESSAGE_LENGTH)
+        return _cut(reported[0], length)
     line = f"{len(reported)} problems."
-    room = MESSAGE_LENGTH - len(f" ... and {len(reported)} more")
+    room = length - len(f" ... and {len(reported)} more")
     for number, text in enumerate(reported, 1):
         longer = f"{line} ({number}) {text}"
         if len(longer) > room and number > 1:
