@@ -9,6 +9,8 @@ from typing import Any
 
 from contract import event
 from documented_commands import OPERATIONS, commands
+from macro.engine.handler import ENVIRONMENT_BYTES, SETTINGS_VARIABLE, environment_bytes
+from macro.engine.shorthand.settings import read_account_settings
 from macro.text.source import parse
 from runtime_api import Function
 
@@ -60,6 +62,24 @@ def test_the_log_has_the_keys_that_the_page_and_its_queries_name(function: Funct
 WORDS = set(
     "filter fields sort desc stats by as into unnest in and count sum bin ispresent".split()
 )
+
+
+def test_the_settings_of_the_page_are_right() -> None:
+    (text,) = re.findall(r"```yaml\n# settings.yaml\n(.*?)```", OPERATIONS, re.DOTALL)
+    settings: Any = parse(text.encode(), "settings.yaml").template
+    read, problems = read_account_settings(settings)
+    assert problems == ()
+    assert {*read.account} == {"quay.io", "registry.example.com/team"}
+    assert read.role.permissions_boundary
+    assert f"{ENVIRONMENT_BYTES - environment_bytes(''):,} bytes are left" in OPERATIONS
+
+
+def test_the_template_takes_no_longer_settings_than_lambda() -> None:
+    template: Any = parse((ROOT / "template.yaml").read_bytes(), "template.yaml").template
+    longest = template["Parameters"]["Settings"]["MaxLength"]
+    assert environment_bytes("x" * longest) == ENVIRONMENT_BYTES
+    variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
+    assert variables == {SETTINGS_VARIABLE: {"Ref": "Settings"}}
 
 
 def test_the_metric_counts_outcomes_that_the_page_explains() -> None:
