@@ -256,7 +256,7 @@ def _context(event: Json, settings: Json) -> Context:
         region if isinstance(region, str) and REGION_CODE.fullmatch(region) else None,
         account if isinstance(account, str) and ACCOUNT_ID.fullmatch(account) else None,
         settings,
-        name[1] if name else None,
+        name[1] if name else NAME,
     )
 
 

@@ -105,7 +105,7 @@ def _json_key() -> InvalidValueError:
 
 def _region_in(arn: Json) -> Json:
     # What cfn-lint knows of AWS's functions: Fn::Split takes no Fn::GetStackOutput, Fn::Join does.
-    text = {"Fn::Join": ["", [arn]]} if get(arn, "Fn::GetStackOutput") else arn
+    text: Json = {"Fn::Join": ["", [arn]]} if get(arn, "Fn::GetStackOutput") else arn
     return {"Fn::Select": [3, {"Fn::Split": [":", text]}]}
 
 
