@@ -305,7 +305,7 @@ def test_the_answer_is_that_of_the_engine_with_the_same_settings(path: Path) -> 
         sent["region"],  # type: ignore[arg-type]
         sent["accountId"],  # type: ignore[arg-type]
         SETTINGS,
-        "PrivateImage",
+        str(sent["transformId"]).rpartition("::")[2],
     )
     expansion = expand(sent["fragment"], context)
     if expansion.problems:
