@@ -7,34 +7,23 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import traceback
 from collections.abc import Sequence
-from functools import cache
 from typing import Literal, NamedTuple, TypedDict
 
 from macro.engine import __version__
+from macro.engine.account_settings import account_settings
+from macro.engine.error_message import MESSAGE_LENGTH, error_message
 from macro.engine.expand import Context, expand
 from macro.engine.grants import quotas
 from macro.engine.shorthand.macro_calls import SNIPPET
 from macro.engine.shorthand.places import PLACES
-from macro.engine.shorthand.settings import read_account_settings
 from macro.engine.shorthand.spelling import NAME
 from macro.engine.template.document import Json, Path, get
 from macro.engine.template.edits import apply
 from macro.engine.template.problems import Problem
 from macro.engine.template.stack import ACCOUNT_ID, REGION_CODE
-
-# CloudFormation documents no limit for what it shows of a macro's message. This is the one of the
-# status messages beside it in its API (HookStatusReason, RecordHandlerProgress).
-MESSAGE_LENGTH = 1024
-
-# The environment variable that has the account's settings as JSON, and what Lambda takes of all
-# variables together, as one JSON text (see environment_bytes).
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-SETTINGS_VARIABLE = "PRIVATE_IMAGE_SETTINGS"
-ENVIRONMENT_BYTES = 4096
 
 _log = logging.getLogger("macro")
 
@@ -129,56 +118,6 @@ def _outcome(event: Json, request_id: str) -> _Outcome:
 
 def _codes(problems: Sequence[Problem]) -> tuple[str, ...]:
     return tuple(sorted({problem.code for problem in problems}))
-
-
-@cache
-def account_settings() -> tuple[Json, tuple[Problem, ...]]:
-    """The settings that the macro was deployed with (None: none), and what is wrong with them.
-
-    They are read at the first call after a start, so that a mistake in them is an answer and not a
-    start that fails. A start sees one environment, so they are read once.
-    """
-    text = os.environ.get(SETTINGS_VARIABLE, "")
-    if not text.strip():
-        return None, ()
-    try:
-        settings: Json = json.loads(text, object_pairs_hook=_mapping)
-        _size(settings)
-        _, problems = read_account_settings(settings)
-    except json.JSONDecodeError as error:
-        return None, (_unreadable(f"are not JSON, from character {error.pos + 1} on"),)
-    except RecursionError:
-        return None, (_unreadable("nest too deep"),)
-    except UnicodeEncodeError:
-        return None, (_unreadable("hold half of a surrogate pair, which is no character"),)
-    except _RepeatedKeyError:
-        return None, (_unreadable("have a key twice in the same mapping"),)
-    return settings, problems
-
-
-class _RepeatedKeyError(Exception):
-    """A mapping has a key twice, of which JSON's reader would drop one."""
-
-
-def _mapping(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    mapping = dict(pairs)
-    if len(mapping) < len(pairs):
-        raise _RepeatedKeyError
-    return mapping
-
-
-def _unreadable(what: str) -> Problem:
-    fix = "Give what python -m macro settings FILE prints."
-    return Problem("PI107", (), f"The account's settings {what}.", fix)
-
-
-def environment_bytes(settings: str) -> int:
-    """The bytes of a function's environment with these settings, as Lambda counts them against
-    ENVIRONMENT_BYTES: those of the JSON of all variables, in which a quotation mark is two.
-
-    Source: the error that Lambda answers ("String measured"), as LocalStack has recorded it.
-    """
-    return _size({SETTINGS_VARIABLE: settings})
 
 
 class _Placed(NamedTuple):
@@ -286,47 +225,3 @@ def _size(node: Json, levels: int = 2) -> int:
 def _seen_from(path: Path, problem: Problem) -> Problem:
     """The problem as one of the fragment, which is at `path`."""
     return problem._replace(path=problem.path[len(path) :])
-
-
-def error_message(problems: Sequence[Problem], length: int = MESSAGE_LENGTH) -> str:
-    """All problems in one line of so many characters at most, those that others may follow from
-    first: they have the lower codes. What no longer fits is counted."""
-    ordered = sorted(problems, key=lambda problem: problem.code)
-    places: dict[tuple[str, str], list[Path]] = {}
-    for problem in ordered:
-        places.setdefault((problem.code, str(problem)), []).append(problem.path)
-    reported = [_reported(code, text, paths) for (code, text), paths in places.items()]
-    if len(reported) == 1:
-        return _cut(reported[0], length)
-    line = f"{len(reported)} problems."
-    room = length - len(f" ... and {len(reported)} more")
-    for number, text in enumerate(reported, 1):
-        longer = f"{line} ({number}) {text}"
-        if len(longer) > room and number > 1:
-            return f"{line} ... and {len(reported) - number + 1} more"
-        line = _cut(longer, room)
-    return line
-
-
-def _reported(code: str, text: str, paths: list[Path]) -> str:
-    """A problem with its place, and how many more places have the same."""
-    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in paths[0])
-    place = f" at {where.removeprefix('.')}" if where else ""
-    more = len(paths) - 1
-    others = f" and {more} more place{'s' if more > 1 else ''}" if more else ""
-    return _printable(f"{code}{place}{others}: {text}")
-
-
-def _printable(text: str) -> str:
-    """The text without control characters, with which CloudFormation fails to show an event.
-
-    Source: https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1601
-    """
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 3] + "..."

@@ -11,7 +11,7 @@ import yaml
 
 from contract import event
 from documented_commands import OPERATIONS, commands
-from macro.engine.handler import ENVIRONMENT_BYTES, SETTINGS_VARIABLE, environment_bytes
+from macro.engine.account_settings import ENVIRONMENT_BYTES, SETTINGS_VARIABLE, environment_bytes
 from macro.engine.shorthand.settings import read_account_settings
 from macro.text.source import parse
 from runtime_api import Function

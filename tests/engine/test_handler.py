@@ -23,15 +23,14 @@ from contract import REQUEST_ID, TransformFailedError, event, processed
 from golden_cases import CASES, EXPANDED, expanded, template
 from macro.engine import __version__
 from macro.engine import handler as module
-from macro.engine.expand import Context, expand
-from macro.engine.handler import (
-    MESSAGE_LENGTH,
+from macro.engine.account_settings import (
     SETTINGS_VARIABLE,
     account_settings,
     environment_bytes,
-    error_message,
-    handler,
 )
+from macro.engine.error_message import MESSAGE_LENGTH, error_message
+from macro.engine.expand import Context, expand
+from macro.engine.handler import handler
 from macro.engine.template.document import Json
 from macro.engine.template.edits import apply
 from macro.engine.template.problems import Problem
