@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,24 @@ def test_the_settings_of_the_page_are_right() -> None:
     assert {*read.account} == {"quay.io", "registry.example.com/team"}
     assert read.role.permissions_boundary
     assert f"{ENVIRONMENT_BYTES - environment_bytes(''):,} bytes are left" in OPERATIONS
+
+
+# Prints what SAM CLI takes from a value of --parameter-overrides.
+OVERRIDES = """
+import json, sys
+from samcli.cli.types import CfnParameterOverridesType
+json.dump(CfnParameterOverridesType().convert((sys.argv[1],), None, None), sys.stdout)
+"""
+
+
+def test_sam_takes_the_settings_whole_as_the_page_quotes_them(sam: Path) -> None:
+    (quoted,) = re.findall(r'--parameter-overrides "(Settings=.*?\))\'"', OPERATIONS)
+    settings = '{"Registries":{"quay.io":{"Secret":"registry/quay","Grant":false}}}'
+    given = quoted.replace("$(python -m macro settings settings.yaml)", settings) + "'"
+    assert given == f"Settings='{settings}'"
+    command = [sam / "python", "-c", OVERRIDES, given]
+    done = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60)
+    assert json.loads(done.stdout) == {"Settings": settings}
 
 
 def test_the_template_takes_no_longer_settings_than_lambda() -> None:
