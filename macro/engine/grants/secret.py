@@ -104,9 +104,7 @@ def _json_key() -> InvalidValueError:
 
 
 def _region_in(arn: Json) -> Json:
-    # What cfn-lint knows of AWS's functions: Fn::Split takes no Fn::GetStackOutput, Fn::Join does.
-    text: Json = {"Fn::Join": ["", [arn]]} if get(arn, "Fn::GetStackOutput") else arn
-    return {"Fn::Select": [3, {"Fn::Split": [":", text]}]}
+    return {"Fn::Select": [3, {"Fn::Split": [":", arn]}]}
 
 
 def _refuse_dynamic_references(text: Text) -> None:
