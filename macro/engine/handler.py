@@ -10,21 +10,20 @@ import logging
 import re
 import traceback
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Literal, NamedTuple, TypedDict
 
+from macro.engine import __version__
+from macro.engine.account_settings import account_settings
+from macro.engine.error_message import MESSAGE_LENGTH, error_message
 from macro.engine.expand import Context, expand
 from macro.engine.grants import quotas
-from macro.engine.shorthand.block import NAME
 from macro.engine.shorthand.macro_calls import SNIPPET
 from macro.engine.shorthand.places import PLACES
+from macro.engine.shorthand.spelling import NAME
 from macro.engine.template.document import Json, Path, get
 from macro.engine.template.edits import apply
 from macro.engine.template.problems import Problem
 from macro.engine.template.stack import ACCOUNT_ID, REGION_CODE
-
-# CloudFormation documents no limit for what it shows of a macro's message. This is the one of the
-# status messages beside it in its API (HookStatusReason, RecordHandlerProgress).
-MESSAGE_LENGTH = 1024
 
 _log = logging.getLogger("macro")
 
@@ -38,10 +37,27 @@ class Response(TypedDict, total=False):
     errorMessage: str
 
 
+class _Outcome(NamedTuple):
+    """What a call comes to: the fragment for CloudFormation or the message for the author, and what
+    the log says of it. "settings": the account's are wrong; "fault": a mistake in this program, and
+    `note` says where.
+
+    `containers` counts those that are expanded, and `grants` what they are granted.
+    """
+
+    name: Literal["success", "failure", "settings", "fault"]
+    fragment: Json = None
+    message: str = ""
+    codes: tuple[str, ...] = ()
+    containers: int = 0
+    grants: int = 0
+    note: str = ""
+
+
 class _FragmentError(Exception):
     """The fragment has problems."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, *problems: Problem) -> None:
         self.problems = problems
 
 
@@ -49,67 +65,113 @@ def handler(event: Json, context: object) -> Response:
     """Answers CloudFormation's event with the expanded fragment, or with what is wrong with it.
 
     Raises nothing, whatever the event is: of an exception CloudFormation tells the author no more
-    than that the response is malformed. The log gets ids, codes and places in this code, and never
-    what stands in the event.
+    than that the response is malformed. The log gets one line, with ids, codes and numbers, and
+    never what the event holds.
     """
     given = get(event, "requestId")
     request_id = given if isinstance(given, str) and given.isprintable() else ""
-    known = {"request": request_id if re.fullmatch(r"[\w-]{1,64}", request_id) else "unknown"}
+    known_as = request_id if re.fullmatch(r"[\w-]{1,64}", request_id) else "unknown"
+    outcome = _outcome(event, known_as)
+    _log.log(
+        logging.ERROR if outcome.name in ("settings", "fault") else logging.INFO,
+        "%s",
+        outcome.note or outcome.name,
+        extra={
+            "request": known_as,
+            "version": __version__,
+            "outcome": outcome.name,
+            "codes": outcome.codes,
+            "containers": outcome.containers,
+            "grants": outcome.grants,
+        },
+    )
+    if outcome.name == "success":
+        return {"requestId": request_id, "status": "success", "fragment": outcome.fragment}
+    return {
+        "requestId": request_id,
+        "status": "failure",
+        "fragment": {},
+        "errorMessage": outcome.message,
+    }
+
+
+def _outcome(event: Json, request_id: str) -> _Outcome:
+    """What the event comes to. Raises nothing: see `handler`."""
     try:
-        fragment = _expanded(event)
-    except _FragmentError as failure:
-        codes = sorted({problem.code for problem in failure.problems})
-        _log.info("failure", extra={**known, "problems": codes})
-        message = error_message(failure.problems)
-    except Exception as error:  # noqa: BLE001 # the boundary: see above
-        # Not the exception's own text, which may hold what stands in the event.
+        settings, problems = account_settings()
+        if problems:
+            message = f"The template may be right: the settings of the macro {NAME} are wrong, and"
+            message += " whoever deploys the macro must correct its parameter Settings. "
+            message += error_message(problems, MESSAGE_LENGTH - len(message))
+            return _Outcome("settings", message=message, codes=_codes(problems))
+        return _expanded(event, settings)
+    except _FragmentError as error:
+        message = error_message(error.problems)
+        return _Outcome("failure", message=message, codes=_codes(error.problems))
+    except Exception as error:  # noqa: BLE001 # the boundary
+        # Not the exception's own text, which may hold what the event holds.
         places = "".join(traceback.format_tb(error.__traceback__))
-        _log.error("%s\n%s", type(error).__name__, places, extra=known)
-        message = "PrivateImage failed by a fault of its own, and the template may be right. Please"
-        message += f" report it with what its log has under request {known['request']}."
-    else:
-        _log.info("success", extra=known)
-        return {"requestId": request_id, "status": "success", "fragment": fragment}
-    return {"requestId": request_id, "status": "failure", "fragment": {}, "errorMessage": message}
+        message = f"{NAME} {__version__} failed by a fault of its own, and the template may be"
+        message += f" right. Please report it with what its log has under request {request_id}."
+        return _Outcome("fault", message=message, note=f"{type(error).__name__}\n{places}")
 
 
-def _expanded(event: Json) -> Json:
-    """The event's fragment, expanded. Raises _FragmentError."""
-    template, path = _placed(get(event, "fragment"), get(event, "params"))
+def _codes(problems: Sequence[Problem]) -> tuple[str, ...]:
+    return tuple(sorted({problem.code for problem in problems}))
+
+
+class _Placed(NamedTuple):
+    """A template with the fragment in it, at `path`."""
+
+    template: Json
+    path: Path = ()
+
+
+def _expanded(event: Json, settings: Json) -> _Outcome:
+    """The event's fragment, expanded with the account's settings. Raises _FragmentError."""
+    context = _context(event, settings)
+    placed = _placed(get(event, "fragment"), get(event, "params"), context.macro_name or NAME)
     try:
-        expansion = expand(template, _context(event))
+        expansion = expand(placed.template, context)
         if expansion.problems:
-            raise _FragmentError([_seen_from(path, problem) for problem in expansion.problems])
-        expanded = apply(template, expansion.edits)
+            raise _FragmentError(
+                *(_seen_from(placed.path, problem) for problem in expansion.problems)
+            )
+        expanded = apply(placed.template, expansion.edits)
         size = _size(expanded)
     except RecursionError:
         message, fix = "The template nests too deep.", "Nest its mappings and lists less deep."
-        raise _FragmentError([Problem("PI005", (), message, fix)]) from None
+        raise _FragmentError(Problem("PI005", (), message, fix)) from None
     except UnicodeEncodeError:
         message = "The template holds half of a surrogate pair, which is no character."
         fix = r"Look for an escape between \ud800 and \udfff that stands alone."
-        raise _FragmentError([Problem("PI001", (), message, fix)]) from None
+        raise _FragmentError(Problem("PI001", (), message, fix)) from None
     if expansion.edits and size > quotas.TEMPLATE_BYTES:
-        raise _FragmentError([quotas.too_large(size)])
-    return _at(expanded, path)
+        raise _FragmentError(quotas.too_large(size))
+    return _Outcome(
+        "success",
+        fragment=_at(expanded, placed.path),
+        containers=len(expansion.containers),
+        grants=len(expansion.grants),
+    )
 
 
-def _placed(fragment: Json, parameters: Json) -> tuple[Json, Path]:
-    """The fragment in a template, with the call that CloudFormation has cut out of it; its path.
+def _placed(fragment: Json, parameters: Json, macro: str) -> _Placed:
+    """The fragment in a template, with the call that CloudFormation has cut out of it.
 
     So the engine sees what the author wrote, as it does on the command line. Of a call by
     `Fn::Transform` the fragment is the container alone; it goes into the least template that has
     one. Raises _FragmentError for a fragment that is neither.
     """
     if not isinstance(fragment, dict):
-        return fragment, ()
-    call: Json = {"Name": NAME, "Parameters": parameters} if parameters else NAME
+        return _Placed(fragment)
+    call: Json = {"Name": macro, "Parameters": parameters} if parameters else macro
     if "Resources" in fragment:
-        return ({"Transform": call, **fragment} if parameters else fragment), ()
+        return _Placed({"Transform": call, **fragment} if parameters else fragment)
     if NAME not in fragment and get(parameters, "Image") is None:
-        message = f"{NAME} was called on what is neither a template nor a container with {NAME}."
-        fix = f"Write Transform: {NAME} at the top of the template."
-        raise _FragmentError([Problem("PI105", (), message, fix)])
+        message = f"{macro} was called on what is neither a template nor a container with {NAME}."
+        fix = f"Write Transform: {macro} at the top of the template."
+        raise _FragmentError(Problem("PI105", (), message, fix))
     place = next((row for row in PLACES if row.sign and row.sign in fragment), PLACES[0])
     node: Json = {**fragment, SNIPPET: call}
     path: Path = ()
@@ -118,19 +180,22 @@ def _placed(fragment: Json, parameters: Json) -> tuple[Json, Path]:
         path = (0 if step == "*" else step, *path)
     assert isinstance(node, dict)
     resource: Json = {"Type": place.resource_type, **node}
-    return {"Resources": {"Resource": resource}}, ("Resources", "Resource", *path)
+    return _Placed({"Resources": {"Resource": resource}}, ("Resources", "Resource", *path))
 
 
-def _context(event: Json) -> Context:
-    """What the event says of the deployment."""
+def _context(event: Json, settings: Json) -> Context:
+    """What the event says of the deployment, with the account's settings."""
     parameters = get(event, "templateParameterValues")
     region, account = get(event, "region"), get(event, "accountId")
-    transform = get(event, "transformId")  # the account, two colons and the macro's name
+    # The account of the macro's resource, two colons, and its name.
+    called = get(event, "transformId")
+    name = re.fullmatch(r"(?:\d+::)?([A-Za-z0-9]+)", called) if isinstance(called, str) else None
     return Context(
         parameters if isinstance(parameters, dict) else {},
         region if isinstance(region, str) and REGION_CODE.fullmatch(region) else None,
         account if isinstance(account, str) and ACCOUNT_ID.fullmatch(account) else None,
-        macro_name=transform.rpartition("::")[2] if isinstance(transform, str) else NAME,
+        settings,
+        name[1] if name else NAME,
     )
 
 
@@ -158,48 +223,5 @@ def _size(node: Json, levels: int = 2) -> int:
 
 
 def _seen_from(path: Path, problem: Problem) -> Problem:
-    """The problem as one of the fragment, which stands at `path`."""
+    """The problem as one of the fragment, which is at `path`."""
     return problem._replace(path=problem.path[len(path) :])
-
-
-def error_message(problems: Sequence[Problem]) -> str:
-    """All problems in one line of MESSAGE_LENGTH characters at most, those that others may follow
-    from first: they have the lower codes. What no longer fits is counted."""
-    ordered = sorted(problems, key=lambda problem: problem.code)
-    places: dict[tuple[str, str], list[Path]] = {}
-    for problem in ordered:
-        places.setdefault((problem.code, str(problem)), []).append(problem.path)
-    told = [_told(code, text, paths) for (code, text), paths in places.items()]
-    if len(told) == 1:
-        return _cut(told[0], MESSAGE_LENGTH)
-    line = f"{len(told)} problems."
-    room = MESSAGE_LENGTH - len(f" ... and {len(told)} more")
-    for number, text in enumerate(told, 1):
-        longer = f"{line} ({number}) {text}"
-        if len(longer) > room and number > 1:
-            return f"{line} ... and {len(told) - number + 1} more"
-        line = _cut(longer, room)
-    return line
-
-
-def _told(code: str, text: str, paths: list[Path]) -> str:
-    """A problem with its place, and how many places more have the same."""
-    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in paths[0])
-    place = f" at {where.removeprefix('.')}" if where else ""
-    others = f" and {len(paths) - 1} more places" if len(paths) > 1 else ""
-    return _printable(f"{code}{place}{others}: {text}")
-
-
-def _printable(text: str) -> str:
-    """The text without control characters, with which CloudFormation fails to show an event.
-
-    Source: https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1601
-    """
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 3] + "..."

@@ -14,13 +14,19 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").iterdir())
 
 
+# The warnings that an example's own comment explains.
+WARNINGS = {"shared-secrets.yaml": {"PI906"}}
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_expands_to_what_cfn_lint_accepts(
     example: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = main(["expand", str(example)])
     expanded, messages = capsys.readouterr()
-    assert (code, messages) == (0, "")
+    said = messages.splitlines()
+    warned = {line.split(": ")[1].removesuffix(" warning") for line in said}
+    assert (code, warned - WARNINGS.get(example.name, set())) == (0, set())
     matches = cfnlint.api.lint(expanded)
     assert [f"{match.linenumber}: {match.rule.id} {match.message}" for match in matches] == []
     if example.suffix == ".json":

@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 
 from contract import event
+from macro.engine import __version__
 from macro.engine.handler import handler
 from macro.engine.template.document import Json
 from macro.text.source import parse
@@ -168,7 +169,15 @@ def test_the_log_holds_nothing_of_the_event(function: Function) -> None:
     for sent in events:
         answer = function.invoke(sent)
         (line,) = map(json.loads, answer.log)
-        assert (line["request"], line["message"]) == (sent["requestId"], answer.body["status"])
+        assert line["request"] == sent["requestId"]
+        assert line["outcome"] == line["message"] == answer.body["status"]
+        assert line["version"] == __version__
+        assert isinstance(line["codes"], list) and bool(line["codes"]) == (
+            line["outcome"] == "failure"
+        )
+        assert (line["containers"], line["grants"]) == (
+            (1, 2) if line["outcome"] == "success" else (0, 0)
+        )
         assert token not in "".join(answer.log)
         statuses.append(answer.body["status"])
     assert statuses == ["success", *["failure"] * 5]

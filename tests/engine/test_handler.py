@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,15 +21,25 @@ from test_hostile import JSON, damaged
 
 from contract import REQUEST_ID, TransformFailedError, event, processed
 from golden_cases import CASES, EXPANDED, expanded, template
+from macro.engine import __version__
 from macro.engine import handler as module
-from macro.engine.handler import MESSAGE_LENGTH, error_message, handler
+from macro.engine.account_settings import (
+    SETTINGS_VARIABLE,
+    account_settings,
+    environment_bytes,
+)
+from macro.engine.error_message import MESSAGE_LENGTH, error_message
+from macro.engine.expand import Context, expand
+from macro.engine.handler import handler
 from macro.engine.template.document import Json
+from macro.engine.template.edits import apply
 from macro.engine.template.problems import Problem
 from macro.text.source import parse
 
 # CloudFormation itself refuses the others, or could not read them.
 TEMPLATES = [case for case in CASES if not case.name.startswith("problem-text-")]
 
+TOKEN = "hunter2"
 PREFIX = "Transform 111122223333::PrivateImage failed with: "
 
 
@@ -248,6 +261,172 @@ def test_the_account_and_the_region_of_the_event_are_those_of_the_stack() -> Non
     processed(handler(event(sent, {"SecretName": arn}, account="444455556666"), None))
 
 
+# The account's settings
+
+SETTINGS: dict[str, Json] = {
+    "Registries": {
+        "quay.io": "registry/quay",
+        "registry.example.com": {"Secret": "registry/example", "KmsKey": "alias/registry"},
+        "docker.io": {"Secret": "registry/hub", "Grant": False},
+    },
+    "ExecutionRole": {"Path": "/workloads/", "Tags": [{"Key": "team", "Value": "web"}]},
+}
+
+
+@contextmanager
+def deployed_with(settings: str) -> Iterator[None]:
+    """A start of the function whose environment has these settings."""
+    with patch.dict(os.environ, {SETTINGS_VARIABLE: settings}):
+        account_settings.cache_clear()
+        yield
+    account_settings.cache_clear()
+
+
+PLAIN: dict[str, Json] = {
+    "Resources": {
+        "Task": {
+            "Type": "AWS::ECS::TaskDefinition",
+            "Properties": {
+                "ContainerDefinitions": [{"Name": "web", "PrivateImage": "quay.io/acme/web:1"}]
+            },
+        }
+    }
+}
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda case: case.name)
+def test_the_answer_is_that_of_the_engine_with_the_same_settings(path: Path) -> None:
+    sent = asked(path)
+    with deployed_with(json.dumps(SETTINGS)):
+        response = handler(sent, None)
+    context = Context(
+        sent["templateParameterValues"],  # type: ignore[arg-type]
+        sent["region"],  # type: ignore[arg-type]
+        sent["accountId"],  # type: ignore[arg-type]
+        SETTINGS,
+        str(sent["transformId"]).rpartition("::")[2],
+    )
+    expansion = expand(sent["fragment"], context)
+    if expansion.problems:
+        assert response["status"] == "failure"
+    else:
+        assert response["fragment"] == apply(sent["fragment"], expansion.edits)
+
+
+def test_a_name_in_the_settings_is_of_the_account_that_deploys() -> None:
+    with deployed_with(json.dumps(SETTINGS)):
+        answer = processed(handler(event(PLAIN, account="444455556666"), None))
+    (container,) = answer["Resources"]["Task"]["Properties"]["ContainerDefinitions"]
+    arn = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
+    assert container["RepositoryCredentials"] == {
+        "CredentialsParameter": {"Fn::Sub": f"{arn}registry/quay"}
+    }
+
+
+@pytest.mark.parametrize("settings", ["", " ", "{}", "null"])
+def test_without_settings_an_image_alone_has_no_secret(settings: str) -> None:
+    with deployed_with(settings):
+        assert failure(event(PLAIN)).startswith("PI103 at ")
+
+
+def test_the_settings_are_read_once_in_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    with deployed_with(json.dumps(SETTINGS)):
+        processed(handler(event(PLAIN), None))
+        monkeypatch.setenv(SETTINGS_VARIABLE, "not read any more")
+        processed(handler(event(PLAIN), None))
+
+
+WRONG_SETTINGS = [
+    f"Registries: {TOKEN}",
+    "{",
+    '{"Registries": {}} {}',
+    f'"{TOKEN}"',
+    "[]",
+    "true",
+    "1",
+    "NaN",
+    '{"Registries": NaN}',
+    '{"Registries": []}',
+    f'{{"Registries": {{"quay.io": ["{TOKEN}"]}}}}',
+    '{"Registries": {"quay.io": {"KmsKey": "x"}}}',
+    '{"Registries": {"https://quay.io": "x"}}',
+    '{"Registries": {"quay.io": {"Ref": "Secret"}}}',
+    '{"Registries": {"quay.io": "x", "quay.io": "y"}}',
+    '{"Registry": {}}',
+    '{"ExecutionRole": []}',
+    '{"ExecutionRole": {"Tags": {"team": "web"}}}',
+    '{"ExecutionRole": {"Path": 1}}',
+    r'{"Registries": {"quay.io": "\ud800"}}',
+    '{"Registries":' * 3000 + "1" + "}" * 3000,
+    f'{{"Registries": {{"quay.io": {{"username": "u", "password": "{TOKEN}"}}}}}}',
+]
+
+
+@pytest.mark.parametrize("settings", WRONG_SETTINGS, ids=lambda text: text[:40])
+def test_wrong_settings_are_an_answer_that_blames_them(
+    settings: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with deployed_with(settings):
+        shown = failure(event({"Resources": {}}))
+    assert shown.startswith("The template may be right: the settings of the macro PrivateImage are")
+    assert re.search(r" PI\d{3}: ", shown)
+    assert len(shown) <= MESSAGE_LENGTH and shown.isprintable()
+    line = logged(caplog)
+    assert (line["level"], line["outcome"]) == ("ERROR", "settings")
+    assert line["codes"]
+    assert TOKEN not in shown + str(vars(caplog.records[0]))
+
+
+def test_many_mistakes_in_the_settings_are_counted() -> None:
+    registries = {f"https://{number}.example.com": "x" for number in range(100)}
+    with deployed_with(json.dumps({"Registries": registries})):
+        shown = failure(event(PLAIN))
+    assert len(shown) <= MESSAGE_LENGTH
+    assert " 100 problems. (1) PI107: " in shown and shown.endswith(" more")
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(JSON | st.fixed_dictionaries({}, optional={"Registries": JSON, "ExecutionRole": JSON}))
+def test_any_settings_get_an_answer_within_the_contract(account: Json) -> None:
+    with deployed_with(json.dumps(account)):
+        within_the_contract(event(PLAIN))
+
+
+@pytest.mark.parametrize("text", ["", "x", '{"Registries":{"quay.io":"registry/quay"}}', "\n\\"])
+def test_the_environment_is_measured_as_lambda_does(text: str) -> None:
+    measured = json.dumps({SETTINGS_VARIABLE: text}, separators=(",", ":"))
+    assert environment_bytes(text) == len(measured.encode())
+
+
+# The macro's name
+
+
+def test_a_macro_of_another_name_takes_its_own_calls_alone() -> None:
+    sent = {**event(PLAIN), "transformId": "111122223333::PrivateImageNext"}
+    own: dict[str, Json] = {"Transform": ["PrivateImageNext", "Sidecars"]}
+    block: Json = {"Image": "quay.io/acme/web:1", "Secret": "registry/quay"}
+    task: Any = deepcopy(PLAIN)
+    (container,) = task["Resources"]["Task"]["Properties"]["ContainerDefinitions"]
+    container["PrivateImage"] = block
+    sent["fragment"] = {**own, **task}
+    assert processed(handler(sent, None))["Transform"] == ["Sidecars"]
+
+
+def test_a_call_of_a_macro_of_another_name_on_a_container_needs_no_role() -> None:
+    container: Json = {
+        "Name": "web",
+        "PrivateImage": {"Image": "quay.io/acme/web:1", "Secret": "registry/quay"},
+    }
+    sent = {
+        **event(container, params={"Grant": False}),
+        "transformId": "111122223333::PrivateImageNext",
+    }
+    answer = processed(handler(sent, None))
+    assert answer["Image"] == "quay.io/acme/web:1"
+    assert "RepositoryCredentials" in answer and "PrivateImage" not in answer
+
+
 # Limits
 
 
@@ -293,9 +472,15 @@ def test_several_are_numbered_with_the_lowest_code_first() -> None:
     )
 
 
-def test_the_same_problem_at_several_places_is_told_once() -> None:
+def test_the_same_problem_at_several_places_is_reported_once() -> None:
     assert error_message([problem(name="A"), problem(name="B"), problem(name="C")]) == (
         "PI101 at Resources.A.Properties[0] and 2 more places: This is wrong. Fix it."
+    )
+
+
+def test_one_more_place_is_one() -> None:
+    assert error_message([problem(name="A"), problem(name="B")]) == (
+        "PI101 at Resources.A.Properties[0] and 1 more place: This is wrong. Fix it."
     )
 
 
@@ -361,8 +546,6 @@ def test_any_event_gets_an_answer_within_the_contract(sent: Json) -> None:
 
 # The log
 
-TOKEN = "hunter2"
-
 
 def with_token(node: Any) -> Any:
     """The node with the token in every text that is a value."""
@@ -394,12 +577,39 @@ def test_no_value_gets_into_the_log_or_the_message(
     assert record.message == response["status"]
 
 
+def logged(caplog: pytest.LogCaptureFixture) -> dict[str, object]:
+    """What the one line of the log says, in the keys that docs/operations.md queries."""
+    (record,) = caplog.records
+    keys = ("request", "version", "outcome", "codes", "containers", "grants")
+    return {"level": record.levelname, **{key: vars(record)[key] for key in keys}}
+
+
+def test_the_log_counts_containers_and_grants(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    handler(asked(case("registry-table")), None)
+    assert logged(caplog) == {
+        "level": "INFO",
+        "request": REQUEST_ID,
+        "version": __version__,
+        "outcome": "success",
+        "codes": (),
+        "containers": 2,
+        "grants": 3,
+    }
+
+
 def test_the_log_names_the_codes_of_problems(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     handler(asked(case("problem-all-at-once")), None)
-    (record,) = caplog.records
-    assert record.levelname == "INFO"
-    assert vars(record)["problems"] == ["PI202", "PI305", "PI310", "PI402"]
+    assert logged(caplog) == {
+        "level": "INFO",
+        "request": REQUEST_ID,
+        "version": __version__,
+        "outcome": "failure",
+        "codes": ("PI202", "PI305", "PI310", "PI402"),
+        "containers": 0,
+        "grants": 0,
+    }
 
 
 def test_a_fault_of_ours_is_answered_and_logged_without_content(
@@ -412,9 +622,17 @@ def test_a_fault_of_ours_is_answered_and_logged_without_content(
 
     shown = failure(event({"Resources": {}}))
 
-    assert REQUEST_ID in shown
+    assert REQUEST_ID in shown and f"PrivateImage {__version__} failed" in shown
+    assert logged(caplog) == {
+        "level": "ERROR",
+        "request": REQUEST_ID,
+        "version": __version__,
+        "outcome": "fault",
+        "codes": (),
+        "containers": 0,
+        "grants": 0,
+    }
     (record,) = caplog.records
-    assert record.levelname == "ERROR"
     assert "ValueError" in record.message and "test_handler.py" in record.message
     assert TOKEN not in shown + str(vars(record))
 

@@ -62,7 +62,10 @@ def test_it_finds_what_the_case_says(case: Path, cfn_lint: CfnLint) -> None:
 
 
 def test_it_has_nothing_against_the_examples(cfn_lint: CfnLint) -> None:
-    run = cfn_lint(*map(str, EXAMPLES))
+    oldest = cfn_lint("--version").stdout.split()[-1] in OLDEST
+    new = "Fn::GetStackOutput"  # the oldest does not know it yet
+    known = [one for one in EXAMPLES if not (oldest and new in one.read_text("utf-8"))]
+    run = cfn_lint(*map(str, known))
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
