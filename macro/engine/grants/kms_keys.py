@@ -248,7 +248,7 @@ def _key(value: Json, text: Text, known: Text, reader: _Reader) -> tuple[str, Ke
             return "id", Key(write(arn, taken))
         case () | (str(), *_):
             raise InvalidValueError("PI310", "This is no key of KMS.", _FIX)
-        case (Unknown(opaque),) if reader.stack.values.head(opaque).startswith("arn:"):
+        case (Unknown(opaque),) if reader.stack.values.is_arn(opaque):
             return "arn", Key(value)
     message = "Nothing is known of this key's value: an id or an alias would not work here."
     caution = Caution("PI906", message, give_arn(text, reader.stack))

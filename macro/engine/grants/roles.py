@@ -34,7 +34,16 @@ from macro.engine.template.resources import Resource
 from macro.engine.template.stack import PSEUDO_PARAMETERS, Site, Stack
 
 _ROLE = "AWS::IAM::Role"
-_GIVE = "Make sure that it is. For a parameter, give its value with -p."
+
+# A pattern that takes the ARN of a role without a path alone: no slash may follow role/.
+_PATHLESS_ARN = re.compile(
+    r"arn:(?![*?{]).*role/\[(\^[^\]]*/[^\]]*|[^^\]/][^\]/]*)\]([+*]|\{[\d,]+\})"
+)
+
+_GIVE = (
+    "Make sure that it is. For a parameter, give its value with -p, or prove it with an"
+    " AllowedPattern such as arn:.+:role/[^/]+."
+)
 _FIX = "Write GetAtt of a role in the template, a role's ARN, or a parameter that holds one."
 
 
@@ -208,7 +217,7 @@ def _name(text: Text, known: Text, site: Site, stack: Stack) -> _Name:
     opaque = known[0].value if isinstance(known[0], Unknown) else None
     message = "Nothing is known of this role's value: it is taken for the ARN of a role without a"
     message += " path."
-    if stack.values.head(opaque).count("role/"):
+    if _PATHLESS_ARN.fullmatch(stack.values.pattern(opaque)):
         return _Name(_after_role(write(text)))
     return _Name(_after_role(write(text)), None, (Caution("PI906", message, _GIVE),))
 

@@ -244,7 +244,7 @@ def _form(known: Text, reader: Reader) -> _Form:
             return _form_of_name(known, site, stack)
         case (Unknown(), str(tail), *_) if re.match(r":(?!secret:|secretsmanager:)", tail):
             raise _json_key()
-        case (Unknown(value),) if stack.values.head(value).startswith("arn:"):
+        case (Unknown(value),) if stack.values.is_arn(value):
             return _Form(False, True, True)
     return _Form(False, True, True, opaque=True)
 

@@ -179,18 +179,19 @@ class Values:
         possible = self.known(parse(value))
         return ["".join(map(str, text)) for text in possible.texts if _is_literal(text)]
 
-    def head(self, value: Json) -> str:
-        """What a parameter's value surely begins with, by its `AllowedPattern`; "": not known.
-
-        CloudFormation matches the pattern with the whole value.
-        """
+    def pattern(self, value: Json) -> str:
+        """The `AllowedPattern` of the parameter that a value is, which CloudFormation matches with
+        the whole of what is given; "": none, or one with alternatives."""
         match value:
             case {"Ref": str(name)}:
                 pattern = get(self._parameters.get(name), "AllowedPattern")
                 if isinstance(pattern, str) and "|" not in pattern:
-                    found = re.match(r"\^?((?:[\w:/-](?![*?{]))*)", pattern)
-                    return found[1] if found else ""
+                    return pattern.removeprefix("^").removesuffix("$")
         return ""
+
+    def is_arn(self, value: Json) -> bool:
+        """Whether a parameter takes nothing but what begins as an ARN does."""
+        return re.match("arn:(?![*?{])", self.pattern(value)) is not None
 
     def _texts(
         self,
