@@ -11,9 +11,9 @@ from evaluator import (
     REGION,
     Account,
     Json,
-    World,
+    Deployment,
     check,
-    circle,
+    circular_dependency,
     credential,
     key_arn,
     lookup,
@@ -61,9 +61,9 @@ def task(role: Json, **attributes: Json) -> Json:
     return {"Type": "AWS::ECS::TaskDefinition", "Properties": properties, **attributes}
 
 
-def world(resources: Json, stage: str = "prod", **account: Json) -> World:
+def deployed(resources: Json, stage: str = "prod", **account: Json) -> Deployment:
     template = {"Conditions": PROD, "Parameters": {"Stage": {}}, "Resources": resources}
-    return World(template, Account({"Stage": stage}, **account))
+    return Deployment(template, Account({"Stage": stage}, **account))
 
 
 # References and functions.
@@ -108,7 +108,7 @@ def test_resolves(text: Json, value: Json) -> None:
         "Queue": {"Type": "AWS::SQS::Queue"},
         "Subject": {"Type": "AWS::SQS::Queue", "Properties": {"Text": text}},
     }
-    found = world(resources, exports={"prod-role": "shared"})
+    found = deployed(resources, exports={"prod-role": "shared"})
     assert found.properties("Subject")["Text"] == value
 
 
@@ -130,7 +130,7 @@ def test_sees_what_cannot_be_resolved(text: Json) -> None:
         "Subject": {"Type": "AWS::SQS::Queue", "Properties": {"Text": text}},
     }
     with pytest.raises(AssertionError):
-        world(resources).properties("Subject")
+        deployed(resources).properties("Subject")
 
 
 def test_conditions() -> None:
@@ -148,8 +148,8 @@ def test_conditions() -> None:
         },
     }
     check(template)
-    assert World(template, Account({"Stage": "prod"})).resources.keys() == {"Prod", "Always"}
-    assert World(template, Account({"Stage": "test"})).resources.keys() == {"Not", "Always"}
+    assert Deployment(template, Account({"Stage": "prod"})).resources.keys() == {"Prod", "Always"}
+    assert Deployment(template, Account({"Stage": "test"})).resources.keys() == {"Not", "Always"}
 
 
 def test_loops() -> None:
@@ -217,17 +217,17 @@ def test_sees_what_dangles_in_one_world() -> None:
     policy = separate(read(SECRET), "app", Condition="Prod")
     for waits in ({"DependsOn": "Policy"}, {"Metadata": {"Waits": {"Ref": "Policy"}}}):
         resources = {"Policy": policy, "Task": task("app", **waits)}
-        assert world(resources, "prod").dangling() == set()
-        assert world(resources, "test").dangling() == {("Task", "Policy")}
+        assert deployed(resources, "prod").dangling() == set()
+        assert deployed(resources, "test").dangling() == {("Task", "Policy")}
 
 
 def test_a_reference_in_the_other_branch_does_not_dangle() -> None:
     waits = {"Metadata": {"Waits": {"Fn::If": ["Prod", {"Ref": "Policy"}, ""]}}}
     policy = separate(read(SECRET), "app", Condition="Prod")
     resources = {"Policy": policy, "Task": task("app", **waits)}
-    assert world(resources, "test").dangling() == set()
-    assert world(resources, "prod").before("Task") == {"Policy", "Task"}
-    assert world(resources, "test").before("Task") == {"Task"}
+    assert deployed(resources, "test").dangling() == set()
+    assert deployed(resources, "prod").before("Task") == {"Policy", "Task"}
+    assert deployed(resources, "test").before("Task") == {"Task"}
 
 
 def test_sees_a_reference_to_nothing_in_a_branch_never_taken() -> None:
@@ -246,7 +246,7 @@ def test_sees_a_reference_to_nothing_in_a_branch_never_taken() -> None:
 )
 def test_sees_a_circle(waits: Json) -> None:
     role = {"Type": "AWS::IAM::Role", **waits}
-    assert set(circle({"Resources": {"Task": task({"Ref": "Role"}), "Role": role}})) == {
+    assert set(circular_dependency({"Resources": {"Task": task({"Ref": "Role"}), "Role": role}})) == {
         "Task",
         "Role",
     }
@@ -254,7 +254,7 @@ def test_sees_a_circle(waits: Json) -> None:
 
 def test_no_circle_where_there_is_none() -> None:
     role = inline(read({"Fn::Sub": ["${Task}${!Task}", {"Task": SECRET}]}))
-    assert circle({"Resources": {"Task": task({"Ref": "Role"}), "Role": role}}) == []
+    assert circular_dependency({"Resources": {"Task": task({"Ref": "Role"}), "Role": role}}) == []
 
 
 # IAM.
@@ -262,7 +262,7 @@ def test_no_circle_where_there_is_none() -> None:
 
 @pytest.mark.parametrize("resource", [SECRET, SECRET[:-6] + "??????", "*", "arn:aws:*:*:*:*"])
 def test_a_role_may_read(resource: str) -> None:
-    assert world({"Role": inline(read(resource))}).may_read("app", SECRET)
+    assert deployed({"Role": inline(read(resource))}).may_read("app", SECRET)
 
 
 @pytest.mark.parametrize(
@@ -270,13 +270,13 @@ def test_a_role_may_read(resource: str) -> None:
     [SECRET[:-7], SECRET[:-6] + "?????", SECRET + "-??????", SECRET.replace("team", "Team")],
 )
 def test_a_role_may_not_read(resource: str) -> None:
-    assert not world({"Role": inline(read(resource))}).may_read("app", SECRET)
+    assert not deployed({"Role": inline(read(resource))}).may_read("app", SECRET)
 
 
 def test_sees_a_wildcard_too_many() -> None:
     neighbour = secret_arn("team/registry-2")
     for resource in (SECRET[:-6] + "*", SECRET.replace("registry-", "registry*")):
-        assert world({"Role": inline(read(resource))}).may_read("app", neighbour)
+        assert deployed({"Role": inline(read(resource))}).may_read("app", neighbour)
 
 
 def test_sees_a_missing_grant() -> None:
@@ -284,12 +284,12 @@ def test_sees_a_missing_grant() -> None:
     unlikely = deepcopy(read(SECRET))
     unlikely["Statement"].append({**unlikely["Statement"][0], "Effect": "Deny"})
     for policy_document in (read(secret_arn("other")), other_action, unlikely):
-        assert not world({"Role": inline(policy_document)}).may_read("app", SECRET)
+        assert not deployed({"Role": inline(policy_document)}).may_read("app", SECRET)
     policy = separate(read(SECRET), {"Ref": "Role"}, Condition="Prod")
     resources = {"Role": inline(), "Policy": policy}
-    assert world(resources, "prod").may_read("app", SECRET)
-    assert not world(resources, "test").may_read("app", SECRET)
-    assert not world(resources, "prod").may_read("other", SECRET)
+    assert deployed(resources, "prod").may_read("app", SECRET)
+    assert not deployed(resources, "test").may_read("app", SECRET)
+    assert not deployed(resources, "prod").may_read("other", SECRET)
 
 
 def test_sees_a_grant_that_may_come_too_late() -> None:
@@ -299,7 +299,7 @@ def test_sees_a_grant_that_may_come_too_late() -> None:
         "Early": task({"Ref": "Role"}),
         "Late": task({"Ref": "Role"}, DependsOn="Policy"),
     }
-    found = world(resources)
+    found = deployed(resources)
     assert found.may_read("app", SECRET, before="Late")
     assert not found.may_read("app", SECRET, before="Early")
 
@@ -315,12 +315,12 @@ ALL_KEYS = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/*"
 
 
 def test_a_role_decrypts_through_the_service_alone() -> None:
-    found = world(decrypt(key_arn("Key"), StringEquals=VIA))
+    found = deployed(decrypt(key_arn("Key"), StringEquals=VIA))
     assert found.may_decrypt("app", key_arn("Key"))
     assert not found.may_decrypt("app", key_arn("Other"))
     assert not found.may_decrypt("app", key_arn("Key"), service="s3")
     assert not found.may_decrypt("app", key_arn("Key"), region="us-east-1")
-    unlimited = world(decrypt(key_arn("Key"), StringLike={"kms:ViaService": "*"}))
+    unlimited = deployed(decrypt(key_arn("Key"), StringLike={"kms:ViaService": "*"}))
     assert unlimited.may_decrypt("app", key_arn("Key"), service="s3")
 
 
@@ -335,7 +335,7 @@ def test_a_role_decrypts_with_keys_of_an_alias() -> None:
         },
     }
     aliases = {"alias/team": key_arn("outside"), "alias/team2": key_arn("other")}
-    found = world(resources, aliases=aliases)
+    found = deployed(resources, aliases=aliases)
     assert found.may_decrypt("app", key_arn("Key"))
     assert found.may_decrypt("app", key_arn("outside"))
     assert not found.may_decrypt("app", key_arn("other"))
@@ -352,7 +352,7 @@ def test_a_role_decrypts_with_keys_of_an_alias() -> None:
 )
 def test_sees_a_condition_that_fits_no_request(conditions: Json) -> None:
     with pytest.raises(AssertionError):
-        world(decrypt(ALL_KEYS, **conditions)).may_decrypt("app", key_arn("Key"))
+        deployed(decrypt(ALL_KEYS, **conditions)).may_decrypt("app", key_arn("Key"))
 
 
 @pytest.mark.parametrize(
@@ -370,7 +370,7 @@ def test_sees_a_condition_that_fits_no_request(conditions: Json) -> None:
 )
 def test_sees_a_policy_that_iam_refuses(resources: Json) -> None:
     with pytest.raises(AssertionError):
-        _ = world(resources, roles=frozenset({"shared"})).grants
+        _ = deployed(resources, roles=frozenset({"shared"})).grants
 
 
 @pytest.mark.parametrize("name", ["x" * 129, "with space", "stack/private", ""])
@@ -378,7 +378,7 @@ def test_sees_a_policy_name_that_iam_refuses(name: str) -> None:
     policy = separate(read(SECRET), "shared")
     policy["Properties"]["PolicyName"] = name
     with pytest.raises(AssertionError):
-        _ = world({"Policy": policy}, roles=frozenset({"shared"})).grants
+        _ = deployed({"Policy": policy}, roles=frozenset({"shared"})).grants
 
 
 def test_role_names() -> None:
@@ -409,7 +409,7 @@ def test_containers_with_their_roles_in_all_places() -> None:
     found = {
         resource_type: [
             (container.role, container.body["Image"])
-            for container in world(
+            for container in deployed(
                 {"Run": {"Type": resource_type, "Properties": given}}
             ).containers("Run")
         ]

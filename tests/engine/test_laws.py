@@ -1,210 +1,347 @@
-"""What holds of every expansion, judged by what the expanded template means in each world.
+"""What holds of every expansion, judged by what the expanded template means in each deployment.
 
-HYPOTHESIS_PROFILE=thorough looks at many more templates.
+A template is drawn and expanded once, and all laws look at it. HYPOTHESIS_PROFILE=thorough looks at
+many more templates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from random import Random
+from typing import NamedTuple
 
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator import (
     PLACES,
     REGION,
     Container,
+    Deployment,
     Json,
-    World,
     check,
-    circle,
+    circular_dependency,
     credential,
     lookup,
     undeclared,
     unroll,
 )
 from laws import context, law
-from macro.engine.expand import expand
+from macro.engine.expand import Expansion, expand
+from macro.engine.template.document import Path
 from macro.engine.template.edits import apply
-from strategies import OTHER_REGION, Expected, Intent, Stack, stacks
+from meaning import Expected, Intent, Stack
+from strategies import OTHER_REGION, opaque_stacks, stacks
 
 MANAGED_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 
 
-def expanded(stack: Stack, template: Json = None) -> Json:
-    """The template as `expand` leaves it. That it finds no problem is a law of its own."""
-    template = template or stack.template
-    expansion = expand(template, context(stack))
-    assume(not expansion.problems)
-    return apply(template, expansion.edits)
+class Judged(NamedTuple):
+    """A stack, what `expand` makes of it, and the templates before and after, without loops."""
+
+    stack: Stack
+    expansion: Expansion
+    after: Json
+    flat_before: dict[str, Json]
+    flat_after: dict[str, Json]
 
 
-def flat(stack: Stack, template: Json) -> dict[str, Json]:
-    """The template without loops, well-formed."""
-    unrolled = unroll(template, stack.worlds[0].account.parameters)
-    check(unrolled)
-    return unrolled
+@law
+@given(stacks(), st.randoms(use_true_random=False))
+def test_laws(stack: Stack, random: Random) -> None:
+    faults = broken(stack, random)
+    assert not faults, faults
 
 
-def worlds(stack: Stack, template: Json) -> Iterator[tuple[World, Intent]]:
-    """The template in every world, each with what its author means there."""
-    unrolled = flat(stack, template)
-    for intent in stack.worlds:
-        yield World(unrolled, intent.account), intent
+@law
+@given(opaque_stacks())
+def test_laws_where_values_are_not_known(stack: Stack) -> None:
+    faults = broken(stack, Random(0))
+    assert not faults, faults
 
 
-def containers(world: World, intent: Intent) -> Iterator[tuple[str, Container, Expected]]:
+def broken(stack: Stack, random: Random) -> list[str]:
+    """The laws that an expansion breaks, by name, each with what is wrong."""
+    written = deepcopy(stack.template)
+    expansion = expand(stack.template, context(stack))
+    found = [] if stack.template == written else ["the input is not changed"]
+    if problems := [one for one in expansion.problems if not may_be_refused(stack, one.path)]:
+        shown = [f"{one.code} {'/'.join(map(str, one.path))}: {one}" for one in problems]
+        return [*found, f"a valid template has no problem: {shown}"]
+    if expansion.problems:
+        return found
+    after = apply(stack.template, expansion.edits)
+    parameters = stack.deployments[0].account.parameters
+    flat_before = unroll(stack.template, parameters)
+    try:
+        flat_after = unroll(after, parameters)
+        check(flat_after)
+    except AssertionError as error:
+        return [*found, f"the expanded template is well-formed: {error}"]
+    judged = Judged(stack, expansion, after, flat_before, flat_after)
+    for law_of_all in LAWS:
+        found += fault(law_of_all.__name__, lambda: law_of_all(judged))
+    for reordered in (shuffled(stack.template, random),):
+        again = expand(reordered, context(stack))
+        if again.problems or apply(reordered, again.edits) != after:
+            found.append("the order of resources does not matter")
+    for intent in stack.deployments:
+        found += broken_in(judged, intent)
+    return list(dict.fromkeys(found))
+
+
+def broken_in(judged: Judged, intent: Intent) -> list[str]:
+    """The laws that break in one deployment. Where nothing could be right, a warning is enough."""
+    found: list[str] = []
+    try:
+        deployment = Deployment(judged.flat_after, intent.account)
+        before = Deployment(judged.flat_before, intent.account)
+    except AssertionError as error:
+        found.append(f"every deployment has its resources: {error}")
+    else:
+        for law_of_one in LAWS_OF_DEPLOYMENTS:
+            name = law_of_one.__name__
+            found += fault(name, lambda: law_of_one(judged.stack, intent, deployment, before))
+    if found and intent.doubts:
+        silent = [name for name in intent.doubts if not warned(judged, name)]
+        return [f"no warning on {name}: {found}" for name in silent]
+    return found
+
+
+def fault(name: str, law_of: Callable[[], None]) -> list[str]:
+    """The law's name and what it says, where it is broken."""
+    try:
+        law_of()
+    except AssertionError as error:
+        return [f"{name.replace('_', ' ')}: {error}"]
+    return []
+
+
+def warned(judged: Judged, name: str) -> bool:
+    """Whether a warning is on a value that mentions this name."""
+    paths = [warning.path for warning in judged.expansion.warnings]
+    return any(mentions(judged.stack.template, path, name) for path in paths)
+
+
+def may_be_refused(stack: Stack, path: Path) -> bool:
+    return any(mentions(stack.template, path, name) for name in stack.refusable)
+
+
+def mentions(template: Json, path: Path, name: str) -> bool:
+    """Whether the value at the path has the name in it."""
+    node = template
+    for key in path:
+        node = node[key]
+    return name.rpartition("/")[2] in json.dumps(node)
+
+
+def containers(deployment: Deployment, intent: Intent) -> Iterator[tuple[str, Container, Expected]]:
     """Each container as deployed and as meant, with the resource it is in."""
     for logical_id, expected in intent.containers.items():
-        found = world.containers(logical_id)
+        found = deployment.containers(logical_id)
         assert len(found) == len(expected), f"{logical_id} has other containers"
         for container, one in zip(found, expected, strict=True):
             yield logical_id, container, one
 
 
-def granted(world: World, intent: Intent) -> Iterator[tuple[str, str, Expected]]:
+def granted(deployment: Deployment, intent: Intent) -> Iterator[tuple[str, str, Expected]]:
     """Each container that needs a grant: the resource it is in, its role's name, what is meant."""
-    for logical_id, container, expected in containers(world, intent):
+    for logical_id, container, expected in containers(deployment, intent):
         if expected.private and expected.secret and expected.grant:
             assert container.role, f"{logical_id} has no role"
             yield logical_id, container.role, expected
-
-
-def all_roles(world: World) -> set[str]:
-    return {*world.roles, *world.account.roles}
 
 
 def region_of(secret: str) -> str:
     return secret.split(":")[3]
 
 
-@law
-@given(stacks())
-def test_a_valid_template_has_no_problem(stack: Stack) -> None:
-    expansion = expand(stack.template, context(stack))
-    assert not expansion.problems, [str(problem) for problem in expansion.problems]
+# Laws of a deployment.
 
 
-@law
-@given(stacks())
-def test_every_container_has_its_image_and_credentials_in_every_world(stack: Stack) -> None:
-    for world, intent in worlds(stack, expanded(stack)):
-        for logical_id, container, expected in containers(world, intent):
-            if not expected.private:
-                continue
-            assert container.body["Image"] == expected.image
-            given_secret = credential(world.resources[logical_id]["Type"], container.body)
-            found = lookup(given_secret, stack.secrets) if given_secret else None
-            assert found == expected.secret, f"{logical_id} pulls with {given_secret}"
+def every_container_has_its_image_and_credentials(
+    stack: Stack, intent: Intent, deployment: Deployment, before: Deployment
+) -> None:
+    for logical_id, container, expected in containers(deployment, intent):
+        if not expected.private:
+            continue
+        assert container.body["Image"] == expected.image
+        given_secret = credential(deployment.resources[logical_id]["Type"], container.body)
+        found = lookup(given_secret, stack.secrets) if given_secret else None
+        assert found == expected.secret, f"{logical_id} pulls with {given_secret}"
 
 
-@law
-@given(stacks())
-def test_every_container_is_pulled_by_the_role_its_author_named_or_a_new_one(stack: Stack) -> None:
-    for world, intent in worlds(stack, expanded(stack)):
-        for logical_id, container, expected in containers(world, intent):
-            if expected.role or not expected.private or not expected.secret:
-                assert container.role == expected.role or not expected.role
-                continue
-            assert container.role in world.roles, f"{logical_id} has no role"
-            role = world.roles[container.role]
-            assert role not in flat(stack, stack.template)["Resources"], f"{role} is not new"
-            properties = world.properties(role)
-            assert properties["ManagedPolicyArns"] == [MANAGED_POLICY]
-            trust = properties["AssumeRolePolicyDocument"]["Statement"]
-            assert [one["Principal"] for one in trust] == [{"Service": "ecs-tasks.amazonaws.com"}]
+def every_container_is_pulled_by_the_role_its_author_named_or_a_new_one(
+    stack: Stack, intent: Intent, deployment: Deployment, before: Deployment
+) -> None:
+    for logical_id, container, expected in containers(deployment, intent):
+        if expected.role or not expected.private or not expected.secret:
+            assert container.role == expected.role or not expected.role, f"{logical_id}: role"
+            continue
+        assert container.role in deployment.roles, f"{logical_id} has no role"
+        role = deployment.roles[container.role]
+        assert role not in before.resources, f"{role} is not new"
+        properties = deployment.properties(role)
+        assert properties["ManagedPolicyArns"] == [MANAGED_POLICY]
+        trust = properties["AssumeRolePolicyDocument"]["Statement"]
+        assert [one["Principal"] for one in trust] == [{"Service": "ecs-tasks.amazonaws.com"}]
+        for key, value in stack.role_settings.items():
+            assert properties.get(key) == value, f"{role} has no {key}"
 
 
-@law
-@given(stacks())
-def test_roles_read_exactly_the_secrets_their_containers_need(stack: Stack) -> None:
-    for world, intent in worlds(stack, expanded(stack)):
-        needed = {(role, expected.secret) for _, role, expected in granted(world, intent)}
-        readable = {
-            (role, secret)
-            for role in all_roles(world)
-            for secret in stack.secrets
-            if world.may_read(role, secret)
-        }
-        assert readable == needed
+def roles_read_exactly_the_secrets_their_containers_need(
+    stack: Stack, intent: Intent, deployment: Deployment, before: Deployment
+) -> None:
+    needed = {(role, expected.secret) for _, role, expected in granted(deployment, intent)}
+    readable = {
+        (role, secret)
+        for role in all_roles(deployment)
+        for secret in stack.secrets
+        if deployment.may_read(role, secret)
+    }
+    assert readable == needed, f"{readable} instead of {needed}"
 
 
-@law
-@given(stacks())
-def test_roles_decrypt_with_exactly_the_keys_their_containers_need(stack: Stack) -> None:
-    for world, intent in worlds(stack, expanded(stack)):
-        needed = {
-            (role, expected.key, "secretsmanager", region_of(expected.secret))
-            for _, role, expected in granted(world, intent)
-            if expected.key and expected.secret
-        }
-        usable = {
-            (role, key, service, region)
-            for role in all_roles(world)
-            for key in stack.keys
-            for service in ("secretsmanager", "s3")
-            for region in (REGION, OTHER_REGION)
-            if world.may_decrypt(role, key, service=service, region=region)
-        }
-        assert usable == needed
+def roles_decrypt_with_exactly_the_keys_their_containers_need(
+    stack: Stack, intent: Intent, deployment: Deployment, before: Deployment
+) -> None:
+    needed = {
+        (role, expected.key, "secretsmanager", region_of(expected.secret))
+        for _, role, expected in granted(deployment, intent)
+        if expected.key and expected.secret
+    }
+    usable = {
+        (role, key, service, region)
+        for role in all_roles(deployment)
+        for key in stack.keys
+        for service in ("secretsmanager", "s3")
+        for region in (REGION, OTHER_REGION)
+        if deployment.may_decrypt(role, key, service=service, region=region)
+    }
+    assert usable == needed, f"{usable} instead of {needed}"
 
 
-@law
-@given(stacks())
-def test_no_reference_or_dependency_dangles_in_any_world(stack: Stack) -> None:
-    template = expanded(stack)
-    assert not undeclared(flat(stack, template))
-    for world, _ in worlds(stack, template):
-        assert not world.dangling()
+def all_roles(deployment: Deployment) -> set[str]:
+    return {*deployment.roles, *deployment.account.roles}
 
 
-@law
-@given(stacks())
-def test_no_circle(stack: Stack) -> None:
-    assert not circle(flat(stack, stack.template))
-    assert not circle(flat(stack, expanded(stack)))
+def no_reference_or_dependency_dangles(
+    stack: Stack, intent: Intent, deployment: Deployment, before: Deployment
+) -> None:
+    dangling = deployment.dangling()
+    assert not dangling, dangling
 
 
-@law
-@given(stacks())
-def test_what_runs_a_container_comes_after_its_grants(stack: Stack) -> None:
-    for world, intent in worlds(stack, expanded(stack)):
-        for logical_id, role, expected in granted(world, intent):
-            assert expected.secret
-            assert world.may_read(role, expected.secret, before=logical_id), logical_id
-            region = region_of(expected.secret)
-            assert not expected.key or world.may_decrypt(
-                role, expected.key, region=region, before=logical_id
-            ), logical_id
+def what_runs_a_container_comes_after_its_grants(
+    stack: Stack, intent: Intent, deployment: Deployment, before: Deployment
+) -> None:
+    for logical_id, role, expected in granted(deployment, intent):
+        assert expected.secret
+        readable = deployment.may_read(role, expected.secret, before=logical_id)
+        assert readable, f"{logical_id} comes before the grant of {expected.secret}"
+        region = region_of(expected.secret)
+        assert not expected.key or deployment.may_decrypt(
+            role, expected.key, region=region, before=logical_id
+        ), f"{logical_id} comes before the grant of {expected.key}"
 
 
-@law
-@given(stacks())
-def test_conditions_and_resources_of_the_author_stay(stack: Stack) -> None:
-    before, after = stack.template, expanded(stack)
+def a_container_without_shorthand_is_untouched(
+    stack: Stack, intent: Intent, deployment: Deployment, before: Deployment
+) -> None:
+    for logical_id, expected in intent.containers.items():
+        pairs = zip(
+            before.containers(logical_id), deployment.containers(logical_id), expected, strict=True
+        )
+        for old, new, one in pairs:
+            assert one.private or without_role(new) == without_role(old), logical_id
+
+
+def without_role(container: Container) -> dict[str, Json]:
+    """A container's own keys: a role beside it may serve another container's branch."""
+    return {key: value for key, value in container.body.items() if key != "ExecutionRoleArn"}
+
+
+def a_change_set_of_nested_stacks_can_be_made(
+    stack: Stack, intent: Intent, deployment: Deployment, before: Deployment
+) -> None:
+    """CloudFormation computes all properties with placeholders for values it does not know yet."""
+    if not intent.placeholders:
+        return
+    parameters = {**intent.account.parameters, **intent.placeholders}
+    for logical_id in deployment.resources:
+        deployment.with_parameters(parameters).properties(logical_id)
+
+
+LAWS_OF_DEPLOYMENTS = (
+    every_container_has_its_image_and_credentials,
+    every_container_is_pulled_by_the_role_its_author_named_or_a_new_one,
+    roles_read_exactly_the_secrets_their_containers_need,
+    roles_decrypt_with_exactly_the_keys_their_containers_need,
+    no_reference_or_dependency_dangles,
+    what_runs_a_container_comes_after_its_grants,
+    a_container_without_shorthand_is_untouched,
+    a_change_set_of_nested_stacks_can_be_made,
+)
+
+
+# Laws of the template.
+
+
+def no_reference_is_to_nothing(judged: Judged) -> None:
+    nowhere = undeclared(judged.flat_after)
+    assert not nowhere, nowhere
+
+
+def no_circular_dependency(judged: Judged) -> None:
+    assert not circular_dependency(judged.flat_before)
+    circular = circular_dependency(judged.flat_after)
+    assert not circular, circular
+
+
+def conditions_and_resources_of_the_author_stay(judged: Judged) -> None:
+    before, after = judged.stack.template, judged.after
     for name, condition in before.get("Conditions", {}).items():
         assert after["Conditions"][name] == condition
-    old, new = flat(stack, before)["Resources"], flat(stack, after)["Resources"]
+    old, new = judged.flat_before["Resources"], judged.flat_after["Resources"]
     for logical_id, resource in old.items():
         assert new[logical_id]["Type"] == resource["Type"]
         if resource["Type"] not in {*PLACES, "AWS::IAM::Role"}:
             assert new[logical_id] == resource
 
 
-@law
-@given(stacks())
-def test_a_second_pass_changes_nothing(stack: Stack) -> None:
-    expansion = expand(expanded(stack), context(stack))
-    assert not expansion.edits
+def a_second_pass_changes_nothing(judged: Judged) -> None:
+    expansion = expand(judged.after, context(judged.stack))
+    assert not expansion.edits, expansion.edits
+    assert not expansion.problems, expansion.problems
+
+
+def added_names_never_meet_those_of_the_author(judged: Judged) -> None:
+    stack, after = judged.stack, judged.after
+    added = after["Resources"].keys() - stack.template["Resources"].keys()
+    if not added:
+        return
+    queue = {"Type": "AWS::SQS::Queue"}
+    taken = {**stack.template, "Resources": dict(stack.template["Resources"])}
+    taken["Resources"] |= {name: queue for name in added if not name.startswith("Fn::ForEach")}
+    expansion = expand(taken, context(stack))
     assert not expansion.problems
+    template = apply(taken, expansion.edits)
+    assert all(template["Resources"][name] == taken["Resources"][name] for name in added)
+    intent = stack.deployments[0]
+    deployment = Deployment(unroll(template, intent.account.parameters), intent.account)
+    if not intent.doubts:
+        what_runs_a_container_comes_after_its_grants(stack, intent, deployment, deployment)
 
 
-@law
-@given(stacks(), st.randoms(use_true_random=False))
-def test_order_of_resources_does_not_matter(stack: Stack, random: Random) -> None:
-    assert expanded(stack, shuffled(stack.template, random)) == expanded(stack)
+LAWS = (
+    no_reference_is_to_nothing,
+    no_circular_dependency,
+    conditions_and_resources_of_the_author_stay,
+    a_second_pass_changes_nothing,
+    added_names_never_meet_those_of_the_author,
+)
 
 
 def shuffled(node: Json, random: Random) -> Json:
@@ -216,46 +353,3 @@ def shuffled(node: Json, random: Random) -> Json:
     keys = list(node)
     random.shuffle(keys)
     return {key: shuffled(node[key], random) for key in keys}
-
-
-@law
-@given(stacks())
-def test_the_input_is_not_changed(stack: Stack) -> None:
-    before = deepcopy(stack.template)
-    expanded(stack)
-    assert stack.template == before
-
-
-@law
-@given(stacks())
-def test_container_without_shorthand_is_untouched(stack: Stack) -> None:
-    before = flat(stack, stack.template)
-    for world, intent in worlds(stack, expanded(stack)):
-        written = World(before, intent.account)
-        for logical_id, expected in intent.containers.items():
-            pairs = zip(
-                written.containers(logical_id), world.containers(logical_id), expected, strict=True
-            )
-            for old, new, one in pairs:
-                assert one.private or without_role(new) == without_role(old)
-
-
-def without_role(container: Container) -> dict[str, Json]:
-    """A container's own keys: a role beside it may serve another container's branch."""
-    return {key: value for key, value in container.body.items() if key != "ExecutionRoleArn"}
-
-
-@law
-@given(stacks())
-def test_added_names_never_meet_those_of_the_author(stack: Stack) -> None:
-    template = expanded(stack)
-    added = template["Resources"].keys() - stack.template["Resources"].keys()
-    queue = {"Type": "AWS::SQS::Queue"}
-    taken = {**stack.template, "Resources": dict(stack.template["Resources"])}
-    taken["Resources"] |= {name: queue for name in added if not name.startswith("Fn::ForEach")}
-    after = expanded(stack, taken)
-    assert all(after["Resources"][name] == taken["Resources"][name] for name in added)
-    for world, intent in worlds(stack, after):
-        for logical_id, role, expected in granted(world, intent):
-            assert expected.secret
-            assert world.may_read(role, expected.secret, before=logical_id)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from evaluator import ACCOUNT_ID, PSEUDO_PARAMETERS, REGION, World, lookup, unroll
+from evaluator import ACCOUNT_ID, PSEUDO_PARAMETERS, REGION, Deployment, lookup, unroll
 from laws import context, law
 from macro.engine.expand import Context, expand
 from macro.engine.grants.permissions import Permission
@@ -23,12 +23,12 @@ TEMPLATES = sorted(
 )
 
 
-def pulls_in(stack: Stack, intent: Intent) -> tuple[list[Pull], World]:
+def pulls_in(stack: Stack, intent: Intent) -> tuple[list[Pull], Deployment]:
     """What the shorthand pulls where the stack is there already, as its author deployed it."""
     expansion = expand(stack.template, context(stack))
     expanded = apply(stack.template, expansion.edits)
     assert isinstance(expanded, dict)
-    world = World(unroll(expanded, intent.account.parameters), intent.account)
+    world = Deployment(unroll(expanded, intent.account.parameters), intent.account)
     there = {name: str(world.resolve({"Ref": name})) for name in world.resources}
     known = Context(dict(intent.account.parameters), REGION, ACCOUNT_ID)
     name = PSEUDO_PARAMETERS["AWS::StackName"]
@@ -41,7 +41,7 @@ def pulls_in(stack: Stack, intent: Intent) -> tuple[list[Pull], World]:
 @law
 @given(stacks())
 def test_a_container_pulls_what_its_author_means(stack: Stack) -> None:
-    for intent in stack.worlds:
+    for intent in stack.deployments:
         pulls, _ = pulls_in(stack, intent)
         found = {
             (
@@ -62,7 +62,7 @@ def test_a_container_pulls_what_its_author_means(stack: Stack) -> None:
 @law
 @given(stacks())
 def test_a_container_is_pulled_by_the_role_that_is_there(stack: Stack) -> None:
-    for intent in stack.worlds:
+    for intent in stack.deployments:
         pulls, world = pulls_in(stack, intent)
         for pull in pulls:
             logical_id = pull.container.partition("/")[0]
@@ -77,7 +77,7 @@ def test_a_container_is_pulled_by_the_role_that_is_there(stack: Stack) -> None:
 @law
 @given(stacks())
 def test_a_container_is_granted_the_key_of_its_secret(stack: Stack) -> None:
-    for intent in stack.worlds:
+    for intent in stack.deployments:
         pulls, _ = pulls_in(stack, intent)
         meant = {
             (logical_id, one.image, one.secret, one.key if one.grant else None)

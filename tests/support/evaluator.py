@@ -1,6 +1,7 @@
 """What a template means once it is deployed: the judge of expansions, sharing no code with them.
 
-A world is a template under one set of parameter values, and so under one truth of each condition.
+A deployment is a template under one set of parameter values, and so under one truth of each
+condition.
 A malformed template is an AssertionError: CloudFormation or IAM would refuse it.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
@@ -49,6 +50,7 @@ PLACES: Mapping[str, tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...]] =
 
 _SUBSTITUTION = re.compile(r"\$\{(!?)([^}]*)\}")
 _COMPLETE_SECRET = re.compile(r"-[A-Za-z0-9]{6}$")
+_DYNAMIC_REFERENCE = re.compile(r"\{\{resolve:ssm:([^{}:]+)\}\}")
 _IAM_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
 
 _ABSENT = object()
@@ -57,12 +59,14 @@ _ABSENT = object()
 @dataclass(frozen=True)
 class Account:
     """What the template finds outside itself: parameter values, other stacks' exports, KMS aliases
-    (each with its key's ARN), and the names of roles that are there already."""
+    (each with its key's ARN), the names of roles that exist already, and what the Parameter Store
+    holds."""
 
     parameters: Mapping[str, str] = field(default_factory=dict)
     exports: Mapping[str, str] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     roles: frozenset[str] = frozenset()
+    stored: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ def _unroll_mapping(
             if isinstance(collection, dict):
                 collection = parameters[collection["Ref"]].split(",")
             bodies = [
-                _unroll_mapping(body, parameters, {**loop, variable: _fill(item, loop)})
+                _unroll_mapping(body, parameters, {**loop, variable: _fill(str(item), loop)})
                 for item in collection
             ]
         else:
@@ -221,7 +225,7 @@ def waits_for(resource: Json) -> set[str]:
     return {*references(resource), *depends_on}
 
 
-def circle(template: Json) -> list[str]:
+def circular_dependency(template: Json) -> list[str]:
     """Resources that wait for one another, as CloudFormation sees it before it knows any condition;
     empty when there are none. The template is unrolled."""
     resources = template["Resources"]
@@ -246,7 +250,7 @@ def undeclared(template: Json) -> set[tuple[str, str]]:
 
 
 def check(template: Json) -> None:
-    """Assert what CloudFormation asks of any template, in all worlds alike. It is unrolled."""
+    """Assert what CloudFormation asks of any template, in all deployments alike. It is unrolled."""
     conditions = template.get("Conditions", {})
     for logical_id in [*template["Resources"], *conditions]:
         assert re.fullmatch(r"[A-Za-z0-9]{1,255}", logical_id), f"{logical_id!r} is no logical id"
@@ -294,18 +298,24 @@ def credential(resource_type: str, container: Mapping[str, Json]) -> str | None:
     return value
 
 
-class World:
+class Deployment:
     """An unrolled template, deployed where `account` is all there is outside it."""
 
     def __init__(self, template: Json, account: Account) -> None:
+        self._template = template
         self.account = account
         self._conditions = template.get("Conditions", {})
+        self._mappings = template.get("Mappings", {})
         self._truth: dict[str, bool] = {}
         self.resources: dict[str, dict[str, Json]] = {
             logical_id: self._settle({k: v for k, v in body.items() if k != "Condition"})
             for logical_id, body in template["Resources"].items()
             if "Condition" not in body or self.holds(body["Condition"])
         }
+
+    def with_parameters(self, parameters: Mapping[str, str]) -> Deployment:
+        """The same template with other values of its parameters."""
+        return Deployment(self._template, replace(self.account, parameters=parameters))
 
     def holds(self, condition: str) -> bool:
         """Whether the condition of this name is true here."""
@@ -344,7 +354,7 @@ class World:
         return {key: value for key, value in settled.items() if value is not _ABSENT}
 
     def dangling(self) -> set[tuple[str, str]]:
-        """Each (resource, name) where a resource waits for a resource that is not in this world."""
+        """Each (resource, name) where a resource waits for a resource that does not exist in this deployment."""
         known = self.resources.keys() | self.account.parameters.keys() | PSEUDO_PARAMETERS.keys()
         return {
             (logical_id, name)
@@ -364,9 +374,20 @@ class World:
 
     def properties(self, logical_id: str) -> dict[str, Json]:
         """The resource's properties, resolved."""
-        resolved = self.resolve(self.resources[logical_id].get("Properties", {}))
+        resolved = self._fetch(self.resolve(self.resources[logical_id].get("Properties", {})))
         assert isinstance(resolved, dict)
         return resolved
+
+    def _fetch(self, node: Json) -> Json:
+        """The node with its dynamic references replaced, which comes after all functions."""
+        if isinstance(node, list):
+            return [self._fetch(item) for item in node]
+        if isinstance(node, dict):
+            return {key: self._fetch(value) for key, value in node.items()}
+        if isinstance(node, str):
+            node = _DYNAMIC_REFERENCE.sub(lambda found: self.account.stored[found[1]], node)
+            assert "{{resolve:" not in node, f"{node!r} is cut or unknown"
+        return node
 
     def resolve(self, node: Json) -> Json:
         """The value that CloudFormation makes of `node`, where no Fn::If is left."""
@@ -401,7 +422,20 @@ class World:
                 return chosen[int(index)]
             case "Fn::ImportValue", name:
                 return self.account.exports[self.resolve(name)]
+            case "Fn::FindInMap", [table, first, second, *rest]:
+                keys = [self.resolve(key) for key in (table, first, second)]
+                return self._row(keys, rest[0] if rest else {})
         raise AssertionError(f"unknown or malformed intrinsic: {function}: {argument}")
+
+    def _row(self, keys: list[str], fallback: dict[str, Json]) -> Json:
+        """What a mapping has under these keys, or else the DefaultValue."""
+        found = self._mappings
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        if found is not None:
+            return found
+        assert "DefaultValue" in fallback, f"no row {keys}"
+        return self.resolve(fallback["DefaultValue"])
 
     def _sub(self, text: str, given: dict[str, Json]) -> str:
         def value(match: re.Match[str]) -> str:
@@ -424,7 +458,7 @@ class World:
             return PSEUDO_PARAMETERS[name]
         if name in self.account.parameters:
             return self.account.parameters[name]
-        assert name in self.resources, f"{name} is not in this world"
+        assert name in self.resources, f"{name} does not exist in this deployment"
         match self.resources[name]["Type"]:
             case "AWS::SecretsManager::Secret":
                 return secret_arn(self._named(name, "Name"))
@@ -438,12 +472,14 @@ class World:
 
     def _named(self, logical_id: str, key: str) -> str:
         properties = self.resources[logical_id].get("Properties", {})
-        name = self.resolve(properties[key]) if key in properties else generated_name(logical_id)
+        if key not in properties:
+            return generated_name(logical_id)
+        name = self._fetch(self.resolve(properties[key]))
         assert isinstance(name, str)
         return name
 
     def _get_att(self, logical_id: str, attribute: str) -> str:
-        assert logical_id in self.resources, f"{logical_id} is not in this world"
+        assert logical_id in self.resources, f"{logical_id} does not exist in this deployment"
         match self.resources[logical_id]["Type"], attribute:
             case "AWS::SecretsManager::Secret", "Id":
                 return self._ref(logical_id)

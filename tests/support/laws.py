@@ -1,4 +1,4 @@
-"""How many templates each law is tried on, and what is known of their deployment.
+"""How many templates the laws are tried on, and what is known of their deployment.
 
 HYPOTHESIS_PROFILE=thorough looks at many more.
 """
@@ -6,14 +6,15 @@ HYPOTHESIS_PROFILE=thorough looks at many more.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 
 from evaluator import ACCOUNT_ID, REGION
 from macro.engine.expand import Context
-from strategies import Stack
+from meaning import Stack
 
-EXAMPLES = {"default": 200, "thorough": 3000}
+EXAMPLES = {"default": 500, "thorough": 10_000}
 
 law = settings(
     max_examples=EXAMPLES[os.environ.get("HYPOTHESIS_PROFILE", "default")],
@@ -24,4 +25,8 @@ law = settings(
 
 
 def context(stack: Stack) -> Context:
-    return Context(parameters=dict(stack.parameters), region=REGION, account=ACCOUNT_ID)
+    """What `expand` knows of the stack's deployment."""
+    account: dict[str, Any] = {"settings": stack.settings} if stack.settings else {}
+    return Context(
+        parameters=dict(stack.parameters), region=REGION, account=ACCOUNT_ID, **account
+    )
