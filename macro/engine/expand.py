@@ -195,11 +195,12 @@ def _read_task(containers: list[Called], settings: Settings, macro: Macro, stack
     grants = across_turns([turn.grants for turn in in_turns], turns)
     if grants is None:
         problems.append(turns_differ(private[0].block[1]))
+    vacancies = {vacancy.path: vacancy for turn in in_turns for vacancy in turn.vacancies}
     return Task(
         tuple(edits),
         tuple(found),
         tuple(grants or ()),
-        tuple({vacancy.path: vacancy for turn in in_turns for vacancy in turn.vacancies}.values()),
+        tuple(vacancies.values()) if grants is not None else (),
         tuple(dict.fromkeys(problems)),
         tuple(dict.fromkeys(warnings)),
         any(not one.calls for one in private),

@@ -210,7 +210,7 @@ class Author:
         fitting = [
             name
             for name in base.conditions
-            if sometimes or ("$" not in name or scope.loop == base.loop) and scope.always(name)
+            if sometimes or (("$" not in name or scope.loop == base.loop) and scope.always(name))
         ]
         if sometimes:
             fitting = [name for name in fitting if "$" not in name or base.loop] or fitting

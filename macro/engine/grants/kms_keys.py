@@ -181,8 +181,6 @@ def _aliases_named(known: Text, reader: _Reader) -> list[Resource]:
         if arn is None or not in_own_account(arn, reader.stack.context):
             return []
         name = arn.resource
-    if not name or not isinstance(name[0], str) or not name[0].startswith("alias/"):
-        return []
     return reader.stack.with_property(_ALIAS, "AliasName", name, reader.site)
 
 
@@ -291,7 +289,8 @@ def _key_by_arn(value: Json, text: Text, known: Text, reader: _Reader) -> tuple[
                 region=written.region,
                 account=written.account,
             )
-            return "alias arn", Key(write(all_keys), write(written.resource))
+            taken = reader.site.loop_variables
+            return "alias arn", Key(write(all_keys, taken), write(written.resource, taken))
         case (str(key_id),) if not re.fullmatch(f"key/({_KEY_ID})", key_id):
             raise InvalidValueError("PI310", "This ARN is not a key's.", _FIX)
         case (str(head), *_) if not head.startswith("key/"):

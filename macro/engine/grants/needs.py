@@ -99,7 +99,9 @@ def _read_needs(
                 faults.append(_Fault(found.path, found.when, found.key))
                 continue
             faults += _doubts(found.key, found.path, found.when)
-            needs.append(Need(path, found.when, key_permission(found.key, secret)))
+            needs.append(
+                Need(path, found.when, key_permission(found.key, secret, site.loop_variables))
+            )
     problems, warnings = _sorted_out(faults, site, stack)
     problems = tuple(access.reported(problem) for problem in problems)
     parameter = parameter_of(access.secret.value, tree)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from macro.engine.grants.kms_keys import Key
@@ -83,15 +83,17 @@ def secret_permissions(secret: Secret) -> Iterator[Permission]:
         yield Permission("secretsmanager:GetSecretValue", resource)
 
 
-def key_permission(key: Key, secret: Secret) -> Permission:
+def key_permission(key: Key, secret: Secret, taken: Collection[str] = ()) -> Permission:
     """What a role needs to have a secret decrypted with its key, by Secrets Manager alone.
+
+    `taken` are the variables of the loops around the place where it is written.
 
     Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html; the value of
     kms:ViaService ends as the service's host name does, in China in amazonaws.com.cn.
     """
     suffix = Unknown({"Ref": "AWS::URLSuffix"})
     via = join("secretsmanager.", *parse(secret.region), ".", suffix)
-    return Permission("kms:Decrypt", key.resource, write(via), key.alias)
+    return Permission("kms:Decrypt", key.resource, write(via, taken), key.alias)
 
 
 class Policy(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import NamedTuple, TypeAlias
 
 from macro.engine.grants.secrets import open_reference
@@ -195,6 +196,7 @@ def _name(text: Text, known: Text, site: Site, stack: Stack) -> _Name:
 
     Raises `InvalidValueError`.
     """
+    taken = site.loop_variables
     match known:
         case ():
             raise InvalidValueError("PI402", "The role is empty.", _FIX)
@@ -214,32 +216,35 @@ def _name(text: Text, known: Text, site: Site, stack: Stack) -> _Name:
             "Pass the role as a parameter, of type AWS::SSM::Parameter::Value<String> if need be,"
             " or write Grant: false and let it read the secret by a policy of your own.",
         )
+    if stack.with_property(_ROLE, "RoleName", known, site):
+        return _Name(write(text, site.loop_variables), known)
     opaque = known[0].value if isinstance(known[0], Unknown) else None
+    if _PATHLESS_ARN.fullmatch(stack.values.pattern(opaque)):
+        return _Name(_after_role(text, taken))
     message = "Nothing is known of this role's value: it is taken for the ARN of a role without a"
     message += " path."
-    if _PATHLESS_ARN.fullmatch(stack.values.pattern(opaque)):
-        return _Name(_after_role(write(text)))
-    return _Name(_after_role(write(text)), None, (Caution("PI906", message, _GIVE),))
+    return _Name(_after_role(text, taken), None, (Caution("PI906", message, _GIVE),))
 
 
-def _after_role(arn: Json) -> Json:
+def _after_role(arn: Text, taken: Collection[str]) -> Json:
     """The role's name where only CloudFormation knows its ARN: right for a role without path.
 
     With the separator behind it there is a second part also of the placeholders that change sets
     with nested stacks have in place of values.
     """
-    return {"Fn::Select": [1, {"Fn::Split": ["role/", write(join(*parse(arn), "role/"))]}]}
+    return {"Fn::Select": [1, {"Fn::Split": ["role/", write(join(*arn, "role/"), taken)]}]}
 
 
-def _last_of(slashes: int, text: Text) -> Json:
+def _last_of(slashes: int, text: Text, taken: Collection[str]) -> Json:
     """What is behind the last of so many slashes: the name without its path."""
-    return {"Fn::Select": [slashes, {"Fn::Split": ["/", write(text)]}]}
+    return {"Fn::Select": [slashes, {"Fn::Split": ["/", write(text, taken)]}]}
 
 
 def _name_in_arn(text: Text, known: Text, site: Site, stack: Stack) -> _Name:
+    taken = site.loop_variables
     arn = read_arn(known, ROLE_ARN, stack.context)
     if arn is None:
-        return _Name(_after_role(write(text)))
+        return _Name(_after_role(text, taken))
     head = arn.resource[0] if arn.resource else ""
     if isinstance(head, str) and not head.startswith("role/"):
         raise InvalidValueError("PI402", "This ARN is not a role's.", _FIX)
@@ -284,7 +289,7 @@ def _last_name(text: Text, known: Text, site: Site) -> _Name:
         return _Name(write(last, taken), known_last)
     if any(is_dynamic(part) for part in text):
         return _Name(write(known_last, taken), known_last)
-    return _Name(_last_of(slashes, text), known_last)
+    return _Name(_last_of(slashes, text, taken), known_last)
 
 
 def _may_have_a_path(name: Text, site: Site) -> bool:

@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredenti
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from macro.engine.shorthand.places import Credentials
@@ -147,7 +147,7 @@ def _read(value: Json, when: Conditions, reader: Reader) -> Fork[Reading] | Read
             "Give all of them as full ARNs, or all as names.",
         )
     else:
-        secret = _by_arn(value, text, forms, stack)
+        secret = _by_arn(value, text, forms, reader)
     secret = secret._replace(defaults=possible.defaults, cautions=cautions + secret.cautions)
     if len(forms) == 1 and forms[0].declared and not forms[0].complete:
         return _as_declared(secret, forms[0].declared, when, site, stack)
@@ -246,6 +246,9 @@ def _form(known: Text, reader: Reader) -> _Form:
             raise _json_key()
         case (Unknown(value),) if stack.values.is_arn(value):
             return _Form(False, True, True)
+    # Of a value that is not known it may be known that it is the name of a secret in the template.
+    if declared := tuple(stack.with_property(_SECRET, "Name", known, site)):
+        return _Form(True, False, False, declared=declared)
     return _Form(False, True, True, opaque=True)
 
 
@@ -348,8 +351,9 @@ def _by_name(value: Json, text: Text, forms: list[_Form], reader: Reader) -> Sec
     )
 
 
-def _by_arn(value: Json, text: Text, forms: list[_Form], stack: Stack) -> Secret:
-    suffixed = write(join(*text, ANY_SUFFIX))
+def _by_arn(value: Json, text: Text, forms: list[_Form], reader: Reader) -> Secret:
+    taken = reader.site.loop_variables
+    suffixed = write(join(*text, ANY_SUFFIX), taken)
     resources = [value] if any(form.complete for form in forms) else []
     resources += [suffixed] if any(form.partial for form in forms) else []
     dynamic = any(is_dynamic(part) for part in text)
@@ -357,11 +361,11 @@ def _by_arn(value: Json, text: Text, forms: list[_Form], stack: Stack) -> Secret
     if any(form.opaque for form in forms):
         message = "Nothing is known of this secret's value: a name would not work here"
         message += ", nor a secret of another Region." if dynamic else "."
-        cautions.append(Caution("PI906", message, give_arn(text, stack)))
+        cautions.append(Caution("PI906", message, give_arn(text, reader.stack)))
     return Secret(
         value,
         tuple(resources),
-        REGION if dynamic else _region_of(value, text),
+        REGION if dynamic else _region_of(text, taken),
         tuple(declared for form in forms for declared in form.declared),
         any(form.elsewhere for form in forms),
         cautions=tuple(cautions),
@@ -376,7 +380,7 @@ def give_arn(text: Text, stack: Stack) -> str:
     return "Make sure that it is an ARN."
 
 
-def _region_of(value: Json, text: Text) -> Json:
+def _region_of(text: Text, taken: Collection[str]) -> Json:
     """The Region in a secret's ARN; where CloudFormation alone knows the ARN, cut out of it.
 
     The colons behind it let `Fn::Select` succeed on the placeholders that change sets with nested
@@ -385,7 +389,7 @@ def _region_of(value: Json, text: Text) -> Json:
     arn = arn_fields(text)
     if arn is not None and isinstance(text[0], str):
         return write(arn.region)
-    return {"Fn::Select": [3, {"Fn::Split": [":", write(join(*text, ":::"))]}]}
+    return {"Fn::Select": [3, {"Fn::Split": [":", write(join(*text, ":::"), taken)]}]}
 
 
 def _as_declared(

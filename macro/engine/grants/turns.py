@@ -19,21 +19,35 @@ def across_turns(grants: Sequence[Sequence[Grant]], turns: Sequence[Turn]) -> li
     None where neither can be: a role that the loop is to be given needs other permissions in other
     turns.
     """
+    made = [[one for one in turn if isinstance(one.role, CreatedRole)] for turn in grants]
+    named = [[one for one in turn if not isinstance(one.role, CreatedRole)] for turn in grants]
+    within, others = _within_loop(made, turns), _within_loop(named, turns)
+    if within is None:
+        return None
+    if others is None:
+        others = [
+            _outside(grant, turn)
+            for of_turn, turn in zip(named, turns, strict=True)
+            for grant in of_turn
+        ]
+    return within + others
+
+
+def _within_loop(grants: Sequence[Sequence[Grant]], turns: Sequence[Turn]) -> list[Grant] | None:
+    """The grants written once for all turns; None where they are not alike."""
     signatures = [[_signature(grant) for grant in of_turn] for of_turn in grants]
     if all(signature == signatures[0] for signature in signatures[1:]):
         return list(grants[0])
     general = generalized([list[Json](one) for one in signatures], turns)
-    if isinstance(general, list):
-        return [
-            _written(grant, of_grant) for grant, of_grant in zip(grants[0], general, strict=True)
-        ]
-    if any(isinstance(grant.role, CreatedRole) for of_turn in grants for grant in of_turn):
-        return None
-    return [
-        _outside(grant, turn)
-        for of_turn, turn in zip(grants, turns, strict=True)
-        for grant in of_turn
-    ]
+    roles = [[_template_role(grant) for grant in of_turn] for of_turn in grants]
+    if isinstance(general, list) and all(one == roles[0] for one in roles):
+        return [_written(grant, one) for grant, one in zip(grants[0], general, strict=True)]
+    return None
+
+
+def _template_role(grant: Grant) -> str | None:
+    """Which role of the template a grant is for: no text says two of them at once."""
+    return None if isinstance(grant.role, NamedRole) else identity(grant.role)
 
 
 def _signature(grant: Grant) -> Json:
