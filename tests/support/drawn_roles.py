@@ -114,7 +114,6 @@ def _path_in_parameter(author: Author) -> Piece[str | None]:
         {"Fn::Sub": f"{_PSEUDO_HEAD}${{{path}}}{name}"},
         {"Fn::Sub": f"{_PSEUDO_HEAD}${{{path}}}${{{plain}}}"},
         {"Fn::Sub": f"{_PSEUDO_HEAD}/team/apps/${{{plain}}}"},
-        both,
     )
     return always(form, name)
 

@@ -371,22 +371,26 @@ def _add_policies(grants: Iterable[Grant], order: Order, names: Names, stack: St
             sites = [Site(served, policy.turn)] if policy.turn else stack.sites(served)
             always = stack.implies(served.when, policy.when, sites)
             dependencies.append(Dependency(served, written, None if always else logical_id))
-    problems += _check_turns(counted, placed, stack)
+    problems += _check_turns((one.policy for one in placed), stack)
     return Placement((), tuple(placed), tuple(problems), tuple(added), tuple(dependencies))
 
 
-def _check_turns(
-    counted: dict[tuple[Path, str], int], placed: Iterable[Placed], stack: Stack
-) -> Iterable[Problem]:
-    """The problem of a loop whose turns need different numbers of separate policies: what it makes
-    cannot refer to a policy that only some turns have."""
-    for one in placed:
-        served, path = one.policy.served[0], one.policy.paths[0]
-        if one.policy.turn:
-            turns = stack.turns(served.loops) or ()
-            numbers = {counted.get((served.path, str(turn)), 0) for turn in turns}
-            if len(numbers) > 1 or one.policy.when:
-                yield turns_differ(path)
+def _check_turns(policies: Iterable[Policy], stack: Stack) -> Iterable[Problem]:
+    """The problem of a loop whose turns need other separate policies: what it makes can refer only
+    to a policy that exists in all turns alike."""
+    conditions: dict[Path, dict[Turn, list[Conditions]]] = {}
+    paths: dict[Path, Path] = {}
+    for policy in policies:
+        if policy.turn:
+            served = policy.served[0]
+            conditions.setdefault(served.path, {}).setdefault(policy.turn, []).append(policy.when)
+            paths.setdefault(served.path, policy.paths[0])
+            for turn in stack.turns(served.loops) or ():
+                conditions[served.path].setdefault(turn, [])
+    for path, of_turns in conditions.items():
+        first, *others = of_turns.values()
+        if any(other != first for other in others):
+            yield turns_differ(paths[path])
 
 
 def turns_differ(path: Path) -> Problem:
