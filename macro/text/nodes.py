@@ -179,7 +179,7 @@ _FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+][0
 # An alias: "*" where a value can begin. The look-behind comes second so that the search is quick.
 ALIAS = re.compile(r"\*(?<=[\s\[{,:]\*)[\w-]")
 # From the end of one node to the alias that follows it: past indicators, comments, tags, anchors.
-_TO_ALIAS = re.compile(r"(?:[\s:,\[{?-]|#[^\r\n]*+|[!&][^\s,\[\]{}]*+)*+(\*[\w-]+)")
+_TO_ALIAS = re.compile(r"(?:[\s:,\[{?-]|#[^\n]*+|[!&][^\s,\[\]{}]*+)*+(\*[\w-]+)")
 
 
 def _tagged_scalar(node: Node) -> Json:

@@ -15,7 +15,8 @@ from macro.engine.template.document import Json
 from macro.engine.template.edits import Edit, apply
 from macro.engine.template.intrinsics import canonical
 from macro.text.edited_tree import Branch, grow
-from macro.text.layout import Layout, Splice, in_order, spliced
+from macro.text.layout import Layout
+from macro.text.line_breaks import Splice, in_order, restored, spliced
 from macro.text.nodes import ALIAS, TooDeepError, compose_yaml, key_of, value_of
 from macro.text.source import LocatedProblem, Source, SourceError, no_collection
 from macro.text.spans import is_flow
@@ -39,10 +40,13 @@ def rewrite(source: Source, edits: Sequence[Edit]) -> str:
             layout = Layout(source, grow(source.root, edits), has_aliases, write_out)
             # Where the text ends without a line break, a block scalar that comes to stand there
             # may need one.
-            for ending in ("", layout.eol):
+            for ending in ("", "\n"):
                 if _means(source, layout, ending, expected, has_aliases):
-                    mark = source.text[: len(source.text) - len(source.body)]
-                    return mark + spliced(source.body, layout.splices) + ending
+                    end = len(source.body)
+                    splices = [*layout.splices, (end, end, ending)]
+                    mark = "\ufeff" if source.text.startswith("\ufeff") else ""
+                    text = source.text.removeprefix(mark)
+                    return mark + restored(text, splices)
     message = "The rewritten text would not mean what was intended, so nothing is written."
     fix = "This is a fault of PrivateImage: please report it, with the template if you can."
     raise SourceError(source.name, (LocatedProblem(1, 1, "PI006", message, fix),))

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import NamedTuple, NoReturn, cast
 
-from yaml import YAMLError
+from yaml import MarkedYAMLError, YAMLError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from macro.engine.template.document import Json, Path
+from macro.text.line_breaks import unified
 from macro.text.nodes import (
     ALIAS,
     MAX_DEPTH,
@@ -73,8 +74,8 @@ class Source:
 
     @cached_property
     def body(self) -> str:
-        """The text behind the byte-order mark: what marks count in."""
-        return self.text.removeprefix("\ufeff")
+        """The text behind the byte-order mark, its lines ended by `\\n`: what marks count in."""
+        return unified(self.text.removeprefix("\ufeff"))
 
     @cached_property
     def root(self) -> MappingNode:
@@ -146,7 +147,7 @@ class _Reader:
 
     def read(self, data: bytes, name: str) -> Source:
         text = self.decode(data)
-        self.body = text.removeprefix("\ufeff")
+        self.body = unified(text.removeprefix("\ufeff"))
         root: Node | None = None
         template: Json = self.json() if self.body.lstrip()[:1] == "{" else None
         is_json = template is not None
@@ -181,7 +182,7 @@ class _Reader:
         try:
             return data.decode("utf-8")
         except UnicodeDecodeError as error:
-            self.body = data[: error.start].decode("utf-8").removeprefix("\ufeff")
+            self.body = unified(data[: error.start].decode("utf-8").removeprefix("\ufeff"))
             wide = data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:4]
             fix = "It looks like UTF-16: save it as UTF-8." if wide else "Save the file as UTF-8."
             message = f"Byte {error.start + 1} (0x{data[error.start]:02X}) is not UTF-8."
@@ -231,10 +232,24 @@ class _Reader:
         except TooDeepError as error:
             self.too_deep(error.index)
         except YAMLError as error:
+            self.nesting(error)
             self.syntax(error)
         if root is None:
             self.stop(0, "PI004", "The file is empty.", "A template needs a mapping `Resources`.")
         return root
+
+    def nesting(self, error: YAMLError) -> None:
+        """Stops where a parser gave up over the nesting, as newer ones do: where we would have."""
+        mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+        if mark is None or "nesting depth" not in str(error):
+            return
+        try:
+            compose_yaml(self.body[: mark.index])
+        except TooDeepError as earlier:
+            self.too_deep(earlier.index)
+        except YAMLError:
+            pass
+        self.too_deep(mark.index)
 
     def too_deep(self, index: int) -> NoReturn:
         message = f"The template nests deeper than {MAX_DEPTH} levels."
@@ -308,7 +323,7 @@ def _child(node: Node, step: str | int) -> tuple[Node | None, Node] | None:
 
 def _line_starts(text: str) -> list[int]:
     """The index at which each line begins, as an editor counts lines."""
-    return [0, *(match.end() for match in re.finditer(r"\r\n|\n|\r", text))]
+    return [0, *(match.end() for match in re.finditer("\n", text))]
 
 
 def _locate(starts: list[int], index: int) -> tuple[int, int]:

@@ -361,6 +361,31 @@ def test_shorthand(before: str, after: str, eol: str, end: bool, mark: str) -> N
     assert edited(old, *expansion()) == new
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        # A line that another tool put at the head of a CRLF file, and at its end.
+        ("# tool\nTransform: P\r\nResources: {}\r\n", "# tool\nResources: {}\r\n"),
+        ("A: 1\r\nTransform: P\nResources: {}\r\n", "A: 1\r\nResources: {}\r\n"),
+        ("A: 1\nTransform: P\r\nResources: {}\n", "A: 1\nResources: {}\n"),
+        ("Resources: {}\r\nTransform: P\n", "Resources: {}\r\n"),
+        ("Resources: {}\r\nTransform: P", "Resources: {}"),
+        ("A: 1\rTransform: P\nResources: {}\r\n", "A: 1\rResources: {}\r\n"),
+    ],
+)
+def test_each_line_keeps_its_line_break_when_one_goes(before: str, after: str) -> None:
+    assert edited(before, Edit("remove", ("Transform",))) == after
+
+
+@pytest.mark.parametrize("first", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("second", ["\n", "\r\n", "\r"])
+def test_what_is_new_ends_as_the_line_before_it(first: str, second: str) -> None:
+    text = f"Resources:{first}  A: {{}}{second}Outputs: |{first}  x{second}"
+    new = edited(text, Edit("add", ("Resources", "B"), {"C": {"D": 1}}))
+    added = f"  B:{second}    C:{second}      D: 1{second}"
+    assert new == text.replace("Outputs", f"{added}Outputs")
+
+
 def test_shorthand_that_is_only_an_image() -> None:
     old = containers(
         """\

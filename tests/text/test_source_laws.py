@@ -190,8 +190,8 @@ class Writer:
             lines += self.mapping(2 * self.step, 3)
         lines += [*self.between(0), *(self.mapping(0, 2) if self.chance(0.5) else ())]
         text = "\n".join(lines) + self.random.choice(("\n", "\n", "\n\n", ""))
-        if self.chance(0.2):
-            text = text.replace("\n", "\r\n")
+        breaks = self.random.choice((["\n"], ["\n"], ["\n"], ["\r\n"], ["\n", "\r\n"]))
+        text = "".join(self.random.choice(breaks) if letter == "\n" else letter for letter in text)
         return self.random.choice(("", "", "", "\ufeff")) + text
 
 
@@ -321,10 +321,11 @@ def test_other_resources_stay_byte_for_byte(random: Random) -> None:
     starts = sorted(start for _, start in entries)
     name, start = random.choice([entry for entry in entries if entry[0].startswith("Res")][:-1])
     text = holds(source, edits_of(random, source.template, ("Resources", name)))
-    body = text.removeprefix("\ufeff")
+    lines = source.text.splitlines(keepends=True)
     following = starts[starts.index(start) + 1 :]
-    assert body.startswith(source.body[:start])
-    assert not following or body.endswith(source.body[following[0] :])
+    assert text.startswith("".join(lines[: source.body.count("\n", 0, start)]))
+    rest = lines[source.body.count("\n", 0, following[0]) :] if following else []
+    assert text.endswith("".join(rest))
 
 
 @law
