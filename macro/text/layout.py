@@ -8,6 +8,7 @@ from typing import cast
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
+from macro.text.aliases import settle
 from macro.text.changes import Plan, Plans
 from macro.text.edited_tree import Branch, Member
 from macro.text.emitter import Lines, Pieces, Writer, scalar
@@ -22,7 +23,7 @@ from macro.text.style import Style, Styles
 class Layout:
     """Lays out the changed text of one source.
 
-    `write_out`: writes out every alias, not only those that must be (see Plans.settle_aliases).
+    `write_out`: writes out every alias, not only those that must be (see aliases.settle).
     """
 
     def __init__(self, source: Source, top: Branch, has_aliases: bool, write_out: bool) -> None:
@@ -31,8 +32,7 @@ class Layout:
         self.spans = Spans(self.text)
         self.styles = Styles(source, self.spans)
         self.plans = Plans(self.spans, top)
-        if has_aliases:
-            self.plans.settle_aliases(source.root, write_out)
+        settle(source.root, top, self.plans.keeps, has_aliases, write_out)
         self.plans.assign_comments()
         self._pieces = Pieces(self._raw_entry, self._raw_value, self._raw_flow)
         self._chain: list[Node] = []  # the collections around the place at work

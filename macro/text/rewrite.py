@@ -14,7 +14,7 @@ from yaml.nodes import MappingNode, Node
 from macro.engine.template.document import Json
 from macro.engine.template.edits import Edit, apply
 from macro.engine.template.intrinsics import canonical
-from macro.text.edited_tree import Branch, grow
+from macro.text.edited_tree import Branch, DoubledKeyError, grow
 from macro.text.layout import Layout
 from macro.text.line_breaks import Splice, in_order, restored, spliced
 from macro.text.nodes import ALIAS, TooDeepError, compose_yaml, key_of, value_of
@@ -28,8 +28,9 @@ def rewrite(source: Source, edits: Sequence[Edit]) -> str:
     What moves keeps its spelling and its comments, what is new is written in the style around it,
     and comments on what is removed outright go with it. Without edits it is the same text.
 
-    Raises SourceError with the code PI006 if the new text would not mean `apply(template, edits)`,
-    and LookupError or TypeError for a path that is not there.
+    Raises SourceError with the code PI003 for a key that occurs twice where edits are made, and
+    with PI006 if the new text would not mean `apply(template, edits)`; LookupError or TypeError for
+    a path that does not exist.
     """
     if not edits:
         return source.text
@@ -37,7 +38,7 @@ def rewrite(source: Source, edits: Sequence[Edit]) -> str:
     has_aliases = not source.is_json and ALIAS.search(source.body) is not None
     with no_collection():
         for write_out in (False, True) if has_aliases else (False,):
-            layout = Layout(source, grow(source.root, edits), has_aliases, write_out)
+            layout = Layout(source, _grown(source, edits), has_aliases, write_out)
             # Where the text ends without a line break, a block scalar that comes to stand there
             # may need one.
             for ending in ("", "\n"):
@@ -52,6 +53,14 @@ def rewrite(source: Source, edits: Sequence[Edit]) -> str:
     raise SourceError(source.name, (LocatedProblem(1, 1, "PI006", message, fix),))
 
 
+def _grown(source: Source, edits: Sequence[Edit]) -> Branch:
+    """The edited tree. Raises SourceError where edits are made in a mapping with doubled keys."""
+    try:
+        return grow(source.root, edits)
+    except DoubledKeyError as error:
+        raise SourceError(source.name, tuple(source.doubled_keys(error.node))) from None
+
+
 def _means(
     source: Source, layout: Layout, ending: str, expected: dict[str, Json], has_aliases: bool
 ) -> bool:
@@ -64,7 +73,7 @@ def _means(
     splices = layout.splices
     if source.is_json:
         return canonical(json.loads(spliced(source.body, splices))) == canonical(expected)
-    if not has_aliases and not re.search(r"[|>]\d?\+", source.body):
+    if source.is_plain and not has_aliases and not re.search(r"[|>]\d?\+", source.body):
         unchanged = _unchanged_resources(layout)
         resources = cast("dict[str, Json]", expected["Resources"])
         if unchanged and len(unchanged) == len(resources):
@@ -72,13 +81,13 @@ def _means(
         shown = {key: value for key, value in resources.items() if key not in unchanged}
         expected = {**expected, "Resources": shown}
         splices = in_order((*splices, *unchanged.values()))
-    odd: list[Node] = []
+    odd: list[MappingNode] = []
     try:
         root = compose_yaml(spliced(source.body, splices) + ending)
     except (YAMLError, TooDeepError):
         return False
     found = value_of(root, odd.append) if root is not None else None
-    return not odd and canonical(found) == canonical(expected)
+    return not (odd and source.is_plain) and canonical(found) == canonical(expected)
 
 
 def _unchanged_resources(layout: Layout) -> dict[str, Splice]:

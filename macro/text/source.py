@@ -6,7 +6,7 @@ import gc
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import NamedTuple, NoReturn, cast
@@ -21,10 +21,14 @@ from macro.text.nodes import (
     MAX_DEPTH,
     Alias,
     TooDeepError,
+    bad_merges,
     compose_json,
     compose_yaml,
     function,
+    is_merge,
     key_of,
+    merge_sources,
+    target_of,
     value_of,
 )
 from macro.text.syntax_errors import explain
@@ -56,7 +60,11 @@ class SourceError(Exception):
 
 
 class Source:
-    """A parsed file. `text` is as it was read, with its byte-order mark and its line endings."""
+    """A parsed file.
+
+    `text` is as it was read, with its byte-order mark and its line endings. `warnings` are of keys
+    that occur twice. `is_plain`: no mapping has such keys, or merge keys.
+    """
 
     def __init__(
         self,
@@ -65,11 +73,15 @@ class Source:
         template: dict[str, Json],
         is_json: bool,
         composed: MappingNode | None,
+        warnings: tuple[LocatedProblem, ...] = (),
+        is_plain: bool = True,
     ) -> None:
         self.name = name
         self.text = text
         self.template = template
         self.is_json = is_json
+        self.warnings = warnings
+        self.is_plain = is_plain
         self._composed = composed  # None for JSON: composed when it is first needed
 
     @cached_property
@@ -86,6 +98,14 @@ class Source:
     def _lines(self) -> list[int]:
         return _line_starts(self.body)
 
+    def located(self, node: Node) -> tuple[int, int]:
+        """Line and column, both from 1, of a node of the text."""
+        return _locate(self._lines, node.start_mark.index)
+
+    def doubled_keys(self, node: MappingNode) -> list[LocatedProblem]:
+        """The problems of the keys that occur twice in a mapping."""
+        return list(_doubled_keys(node, self._lines))
+
     def position(self, path: Path, on_key: bool = False) -> tuple[int, int]:
         """Line and column, both from 1, of the value at a path, or of its key.
 
@@ -96,8 +116,7 @@ class Source:
         key: Node | None = None
         called = False  # the step to the argument of the node's short tag has been taken
         for step in path:
-            if isinstance(node, Alias):
-                node = node.value
+            node = target_of(node)
             name = None if called else function(node)
             if name is None:
                 found = _child(node, step)
@@ -117,16 +136,16 @@ class Source:
 def parse(data: bytes, name: str) -> Source:
     """The template in the bytes of a file; `name` is what its problems call it.
 
-    Raises SourceError with the codes PI001 (unreadable bytes), PI002 (syntax), PI003 (duplicate
-    key), PI004 (not a template), PI005 (too large, too deep). No message holds a template's value.
+    Raises SourceError with the codes PI001 (unreadable bytes), PI002 (syntax), PI004 (not a
+    template), PI005 (too large, too deep). A key that occurs twice is a warning with the code
+    PI003, for CloudFormation takes the last one. No message holds a template's value.
     """
     reader = _Reader()
     try:
         with no_collection():
             return reader.read(data, name)
     except _UnreadableError:
-        problems = sorted(reader.problems, key=lambda problem: (problem.line, problem.column))
-        raise SourceError(name, tuple(problems)) from None
+        raise SourceError(name, _sorted(reader.problems)) from None
 
 
 class _UnreadableError(Exception):
@@ -138,6 +157,8 @@ class _Reader:
 
     def __init__(self) -> None:
         self.problems: list[LocatedProblem] = []
+        self.warnings: list[LocatedProblem] = []
+        self.is_plain = True
         self.body = ""
         self.json_error: tuple[int, str] | None = None
 
@@ -166,7 +187,9 @@ class _Reader:
             self.problem(value.start_mark.index, "PI004", message, fix)
         if self.problems:
             raise _UnreadableError
-        return Source(name, text, template, is_json, cast("MappingNode | None", root))
+        composed = cast("MappingNode | None", root)
+        warnings = _sorted(self.warnings)
+        return Source(name, text, template, is_json, composed, warnings, self.is_plain)
 
     def problem(self, index: int, code: str, message: str, fix: str) -> None:
         line, column = _locate(self.lines, index)
@@ -294,28 +317,50 @@ class _Reader:
         if ALIAS.search(self.body):
             measure(root)
 
-    def odd(self, mapping: Node) -> None:
-        """Notes the keys of a mapping that stand twice or are no text."""
-        first: dict[str, Node] = {}
+    def odd(self, mapping: MappingNode) -> None:
+        """Notes the keys of a mapping that occur twice, are no text, or merge what cannot be."""
+        self.is_plain = False
         for key, _ in mapping.value:
-            index = key.start_mark.index
-            text = key_of(key)
-            if text is None:
+            if key_of(key) is None:
                 fix = "CloudFormation's keys are text: quote it, or write it as a value."
+                index = key.start_mark.index
                 self.problem(index, "PI002", "A key is a list, a mapping or a function.", fix)
-                continue
-            if text in first:
-                line = _locate(self.lines, first[text].start_mark.index)[0]
-                shown = json.dumps(text if len(text) <= 60 else text[:57] + "...")
-                message = f"The key {shown} stands twice in a mapping, first in line {line}."
-                self.problem(index, "PI003", message, "Remove or rename one of the two.")
-            first.setdefault(text, key)
+        for node in bad_merges(mapping):
+            message = "`<<` merges neither a mapping nor a list of mappings."
+            fix = "Give it an alias of a mapping, or quote the key."
+            self.problem(node.start_mark.index, "PI002", message, fix)
+        self.warnings += _doubled_keys(mapping, self.lines)
+
+
+def _doubled_keys(mapping: MappingNode, lines: list[int]) -> Iterator[LocatedProblem]:
+    first: dict[str, Node] = {}
+    for key, _ in mapping.value:
+        text = key_of(key)
+        if text is None or is_merge(key):
+            continue
+        if text in first:
+            line = _locate(lines, first[text].start_mark.index)[0]
+            shown = json.dumps(text if len(text) <= 60 else text[:57] + "...")
+            message = f"The key {shown} occurs twice in a mapping, first in line {line}."
+            place = _locate(lines, key.start_mark.index)
+            yield LocatedProblem(*place, "PI003", message, "Remove or rename one of the two.")
+        first.setdefault(text, key)
+
+
+def _sorted(problems: Iterable[LocatedProblem]) -> tuple[LocatedProblem, ...]:
+    """The problems in the text's order, each once: what has an alias is read more than once."""
+    return tuple(
+        sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column))
+    )
 
 
 def _child(node: Node, step: str | int) -> tuple[Node | None, Node] | None:
     """The key and the value one step below a node; None: there is none."""
     if isinstance(node, MappingNode):
-        return next(((key, item) for key, item in node.value if key_of(key) == step), None)
+        last = reversed(node.value)  # of keys that occur twice, CloudFormation takes the last
+        own = next(((key, item) for key, item in last if key_of(key) == step), None)
+        merged = (_child(source, step) for source in reversed([*merge_sources(node)]))
+        return own or next(filter(None, merged), None)
     if isinstance(node, SequenceNode) and isinstance(step, int) and 0 <= step < len(node.value):
         return None, node.value[step]
     return None
