@@ -8,7 +8,7 @@ from typing import cast
 from yaml.nodes import MappingNode, Node
 
 from macro.text.edited_tree import Branch, Member, Value
-from macro.text.nodes import function, key_of
+from macro.text.nodes import function, is_merge, key_of
 from macro.text.spans import Spans, is_flow
 
 
@@ -57,7 +57,8 @@ class Plans:
             for first, (last, added) in plan.holes.items():
                 start, end = self.region(node, first, last, bool(added))
                 left = self._leftovers(node, first, last, start, end)
-                plan.tails[first] = left if added else []
+                keys = node.value[first : last + 1] if isinstance(node, MappingNode) else ()
+                plan.tails[first] = left if added or any(is_merge(key) for key, _ in keys) else []
             for number, member in plan.kept.items():
                 if not self.keeps(member):
                     start, end = self.old_value(node, number)

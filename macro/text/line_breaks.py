@@ -42,7 +42,8 @@ def restored(text: str, splices: Iterable[Splice]) -> str:
     passed, at = 0, 0  # line breaks and characters of the text so far
     parts: list[str] = []
     size = len(body)
-    for start, end, new in (*(_of_whole_lines(body, one) for one in splices), (size, size, "")):
+    whole = (_of_whole_lines(body, splice) for splice in _joined(splices))
+    for start, end, new in (*whole, (size, size, "")):
         first, *lines = body[at:start].split("\n")
         parts.append(first)
         for line in lines:
@@ -52,6 +53,17 @@ def restored(text: str, splices: Iterable[Splice]) -> str:
         passed += body.count("\n", start, end)
         at = end
     return "".join(parts)
+
+
+def _joined(splices: Iterable[Splice]) -> list[Splice]:
+    """Splices in order, as one where they touch."""
+    joined: list[Splice] = []
+    for start, end, new in splices:
+        if joined and joined[-1][1] == start:
+            first, _, before = joined.pop()
+            start, new = first, before + new
+        joined.append((start, end, new))
+    return joined
 
 
 def _of_whole_lines(text: str, splice: Splice) -> Splice:

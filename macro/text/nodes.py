@@ -176,7 +176,7 @@ def value_of(node: Node, odd: Callable[[MappingNode], None] = lambda node: None)
             text = key.value if key.__class__ is ScalarNode and key.tag is None else key_of(key)
             value[text] = value_of(item, odd)
         if len(value) != len(node.value) or None in value or "<<" in value:
-            odd(node)
+            odd(cast(MappingNode, node))
             value = _merged(node, value, odd)
     name = None if tag is None else function(node)
     return value if name is None else {name: value}

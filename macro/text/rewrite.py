@@ -84,9 +84,9 @@ def _means(
     odd: list[MappingNode] = []
     try:
         root = compose_yaml(spliced(source.body, splices) + ending)
-    except (YAMLError, TooDeepError):
+        found = value_of(root, odd.append) if root is not None else None
+    except (YAMLError, TooDeepError, RecursionError):  # the last for an alias within its own node
         return False
-    found = value_of(root, odd.append) if root is not None else None
     return not (odd and source.is_plain) and canonical(found) == canonical(expected)
 
 
