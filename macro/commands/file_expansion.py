@@ -117,7 +117,7 @@ def _expanded(task: Task, one: Input, data: bytes) -> Outcome:
     outcome = partial(
         Outcome,
         one,
-        warnings=located(source, expansion.warnings),
+        warnings=(*source.warnings, *located(source, expansion.warnings)),
         words=tuple(_words(source, expansion)) if task.explain else (),
         data=_data(expansion) if task.as_data else None,
         parameters=frozenset(declared if isinstance(declared, dict) else ()),

@@ -7,10 +7,9 @@ from typing import cast
 
 from yaml.nodes import MappingNode, Node
 
-from macro.engine.template.document import Json
-from macro.text.edited_tree import Branch, Member, New, Value, json_of, opened
-from macro.text.nodes import Alias, function, key_of, value_of
-from macro.text.spans import Spans, is_flow, nodes_below
+from macro.text.edited_tree import Branch, Member, Value
+from macro.text.nodes import function, is_merge, key_of
+from macro.text.spans import Spans, is_flow
 
 
 class Plan:
@@ -38,56 +37,6 @@ class Plans:
         self._plans: dict[int, Plan] = {}
         self._moved: list[tuple[int, int, Member]] = []  # the chunks of text that move
 
-    def settle_aliases(self, root: Node, write_out: bool) -> None:
-        """Write out the aliases that would no longer mean what is intended: their anchor is gone,
-        or the node that has it has come to mean something else. The others stay aliases; where one
-        was edited to the same effect as its node, the edit of the node is enough.
-
-        `write_out`: write out all of them, for an anchor may have moved behind its alias.
-        """
-        aliases = [node for node in nodes_below(root) if isinstance(node, Alias)]
-        meant: dict[int, Json] = {}  # what nodes with anchors have come to mean, by id
-        before = {id(alias.value): value_of(alias) for alias in aliases}
-
-        def visit(value: Value) -> None:
-            if isinstance(value, Branch):
-                if id(value.node) in before:
-                    meant.setdefault(id(value.node), json_of(value))
-                for member in value.members.values():
-                    if value.is_call or self.keeps(member):
-                        visit(member.value)
-            elif isinstance(value, Node):
-                for node in nodes_below(value):
-                    if id(node) in before:
-                        meant[id(node)] = before[id(node)]
-
-        def means(alias: Alias, value: Json) -> bool:
-            return id(alias.value) in meant and meant[id(alias.value)] == value
-
-        def settle(member: Member) -> None:
-            value = member.value
-            if isinstance(value, Alias):
-                if id(value) in lost:
-                    member.value = New(before[id(value.value)])
-                return
-            if isinstance(value, Branch):
-                if value.alias is not None and means(value.alias, json_of(value)):
-                    member.value = value.alias
-                    return
-            elif (
-                isinstance(value, New)
-                or member.foreign
-                or not any(id(node) in lost for node in nodes_below(value))
-            ):
-                return
-            for inner in opened(member).members.values():
-                settle(inner)
-
-        if not write_out:
-            visit(self.top)
-        lost = {id(alias) for alias in aliases if not means(alias, before[id(alias.value)])}
-        settle(Member("", self.top))
-
     def assign_comments(self) -> None:
         """Give each comment in text that goes away to the next piece that moves out of there, or
         leave it with what comes instead. Where nothing does, a comment goes with what it is on."""
@@ -108,7 +57,8 @@ class Plans:
             for first, (last, added) in plan.holes.items():
                 start, end = self.region(node, first, last, bool(added))
                 left = self._leftovers(node, first, last, start, end)
-                plan.tails[first] = left if added else []
+                keys = node.value[first : last + 1] if isinstance(node, MappingNode) else ()
+                plan.tails[first] = left if added or any(is_merge(key) for key, _ in keys) else []
             for number, member in plan.kept.items():
                 if not self.keeps(member):
                     start, end = self.old_value(node, number)
@@ -167,12 +117,12 @@ class Plans:
         if id(branch) in self._plans:
             return self._plans[id(branch)]
         node = cast(Node, branch.node)
-        kept: dict[int, Member] = {}
+        kept = dict(branch.unseen)
         added: list[Member] = []
         for member in branch.members.values():
             if member.home is not None and member.home[0] is node and not member.moved:
                 kept[member.home[1]] = member
-            else:
+            elif member.key not in branch.merged:
                 added.append(member)
         holes: dict[int, tuple[int, list[Member]]] = {}
         hole_of: dict[int, int] = {}  # the first number of the hole of an entry that is gone

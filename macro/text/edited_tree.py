@@ -9,7 +9,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 
 from macro.engine.template.document import Json, Path
 from macro.engine.template.edits import Edit
-from macro.text.nodes import Alias, function, key_of, value_of
+from macro.text.nodes import Alias, function, is_merge, key_of, merged_entries, value_of
 
 
 class New(NamedTuple):
@@ -24,6 +24,10 @@ class Branch:
     `node` is the collection in the text that it was, None for a new one. A short tag's value is a
     mapping with one member, whose value is a branch of the same node (`is_call` tells the two
     apart). `alias` is the alias through which the node was reached.
+
+    `unseen` are entries of the text that are no members, by number: merge keys, and all but the
+    last where a key occurs twice (which `doubled` has). What a merge key brings is a member without
+    a home; `merged` are the keys of those that need no text, since a merge key still brings them.
     """
 
     def __init__(
@@ -41,6 +45,16 @@ class Branch:
         self.is_call = is_call
         self.alias = alias
         self.count = count  # of the items that a list ever had: the next item's key in `members`
+        self.unseen: dict[int, Member] = {}
+        self.doubled: set[str] = set()
+        self.merged: set[str] = set()
+
+
+class DoubledKeyError(Exception):
+    """An edit is to be made in a mapping in which a key occurs twice; `node` is the mapping."""
+
+    def __init__(self, node: MappingNode) -> None:
+        self.node = node
 
 
 Value: TypeAlias = "Node | New | Branch"
@@ -73,7 +87,10 @@ class Member:
 
 
 def grow(root: Node, edits: Iterable[Edit]) -> Branch:
-    """The tree of a text's top mapping after the edits."""
+    """The tree of a text's top mapping after the edits.
+
+    Raises DoubledKeyError, and LookupError or TypeError for a path that does not exist.
+    """
     top = Member("", root)
     opened(top)
     for edit in edits:
@@ -153,7 +170,11 @@ def _find(top: Member, path: Path) -> tuple[Branch, str | int]:
     """The branch that holds a path's last step, and that step as a key of its members."""
     branch = opened(top)
     for step in path[:-1]:
+        if step in branch.doubled:
+            break
         branch = opened(branch.members[_key(branch, step)])
+    if branch.doubled:
+        raise DoubledKeyError(cast(MappingNode, branch.node))
     return branch, _key(branch, path[-1])
 
 
@@ -178,11 +199,22 @@ def _fresh(value: New) -> Branch:
 
 def _collection(node: Node, foreign: bool) -> Branch:
     found: dict[str | int, Member] = {}
-    if isinstance(node, MappingNode):
-        for number, (key_node, value) in enumerate(node.value):
-            key = cast(str, key_of(key_node))
-            found[key] = Member(key, value, (node, number), foreign=foreign)
-        return Branch(node, False, found)
-    for number, value in enumerate(node.value):
-        found[number] = Member("", value, (node, number), foreign=foreign)
-    return Branch(node, True, found, count=len(found))
+    if not isinstance(node, MappingNode):
+        for number, value in enumerate(node.value):
+            found[number] = Member("", value, (node, number), foreign=foreign)
+        return Branch(node, True, found, count=len(found))
+    branch = Branch(node, False, found)
+    for key, value in merged_entries(node).items():
+        found[key] = Member(key, value, foreign=True, after="<<")
+    for number, (key_node, value) in enumerate(node.value):
+        key = cast(str, key_of(key_node))
+        member = Member(key, value, (node, number), foreign=foreign)
+        if is_merge(key_node):
+            branch.unseen[number] = member
+            continue
+        before = found.get(key)
+        if before is not None and before.home is not None:
+            branch.doubled.add(key)
+            branch.unseen[before.home[1]] = before
+        found[key] = member
+    return branch

@@ -157,7 +157,7 @@ class Writer:
         lines: list[str] = []
         for item, text, comma in zip(items, texts, "," * (len(items) - 1) + " ", strict=True):
             lines += *item.comments, (text + comma).rstrip(" ")
-        return style.eol.join((opening, *(inner + line for line in lines), indent + closing))
+        return "\n".join((opening, *(inner + line for line in lines), indent + closing))
 
     def _call(self, member: Member) -> Member | None:
         """The argument (its key is the function) of a value to be written with a short tag."""

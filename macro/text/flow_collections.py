@@ -25,12 +25,11 @@ def joined(
     opening: str,
     closing: str,
     separator: str,
-    eol: str,
     indent: str,
 ) -> str:
     """What stands between the brackets. `last` are comments behind the parts; `opening` and
     `closing` are what stood between the brackets and the entries."""
-    line = eol + indent
+    line = "\n" + indent
     pieces = [opening]
     for number, part in enumerate(parts):
         if number == 0 and part.heads and not opening[-1:].isspace():
@@ -45,9 +44,9 @@ def joined(
         else:
             pieces.append(separator)
     if parts[-1].gap is None:
-        _, is_broken, margin = re.sub(r"#[^\r\n]*|,", "", closing).rpartition("\n")
+        _, is_broken, margin = re.sub(r"#[^\n]*|,", "", closing).rpartition("\n")
         pieces += (line + comment for comment in last)
         if is_broken or last or parts[-1].tail:
-            pieces.append(eol)
+            pieces.append("\n")
         pieces.append(margin)
     return "".join(pieces)

@@ -4,53 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TypeAlias, cast
+from typing import cast
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
+from macro.text.aliases import settle
 from macro.text.changes import Plan, Plans
 from macro.text.edited_tree import Branch, Member
 from macro.text.emitter import Lines, Pieces, Writer, scalar
 from macro.text.flow_collections import Part, joined
+from macro.text.line_breaks import Splice, in_order, spliced
 from macro.text.nodes import Alias, key_of
 from macro.text.source import Source
 from macro.text.spans import Spans, is_flow
 from macro.text.style import Style, Styles
 
-Splice: TypeAlias = "tuple[int, int, str]"
-"""What comes in place of the text between two indices."""
-
-
-def in_order(splices: Iterable[Splice]) -> list[Splice]:
-    """Splices in the order of the text; those at one place keep theirs."""
-    return sorted(splices, key=lambda splice: splice[:2])
-
-
-def spliced(text: str, splices: Iterable[Splice]) -> str:
-    """The text with splices made that are in order and do not overlap."""
-    parts: list[str] = []
-    at = 0
-    for start, end, new in splices:
-        parts += (text[at:start], new)
-        at = end
-    return "".join((*parts, text[at:]))
-
 
 class Layout:
     """Lays out the changed text of one source.
 
-    `write_out`: writes out every alias, not only those that must be (see Plans.settle_aliases).
+    `write_out`: writes out every alias, not only those that must be (see aliases.settle).
     """
 
     def __init__(self, source: Source, top: Branch, has_aliases: bool, write_out: bool) -> None:
         self.top = top
         self.text = source.body
         self.spans = Spans(self.text)
-        self.eol = self.spans.eol
         self.styles = Styles(source, self.spans)
         self.plans = Plans(self.spans, top)
-        if has_aliases:
-            self.plans.settle_aliases(source.root, write_out)
+        settle(source.root, top, self.plans.keeps, has_aliases, write_out)
         self.plans.assign_comments()
         self._pieces = Pieces(self._raw_entry, self._raw_value, self._raw_flow)
         self._chain: list[Node] = []  # the collections around the place at work
@@ -91,7 +73,7 @@ class Layout:
     # Block style
 
     def _edit_block(self, node: Node, plan: Plan, out: list[Splice]) -> None:
-        spans, eol = self.spans, self.eol
+        spans = self.spans
         is_spaced = bool(plan.behind) and self.styles.is_spaced(self._chain)
         for number in range(len(node.value)):
             done = len(out)
@@ -104,10 +86,10 @@ class Layout:
                 at = max(self._behind(node, number), *inner, 0)
                 if number in plan.kept:
                     out += self._unended(plan.kept[number])
-                blank = eol if is_spaced and not spans.keeps_blank_lines(node.value[number]) else ""
+                needs_blank = is_spaced and not spans.keeps_blank_lines(node.value[number])
                 for member in plan.behind[number]:
-                    new = "".join(eol + line for line in self._lines(member, node))
-                    out.append((at, at, blank + new))
+                    new = "".join("\n" + line for line in self._lines(member, node))
+                    out.append((at, at, "\n" + new if needs_blank else new))
 
     def _lines(self, member: Member, node: Node) -> list[str]:
         """A new entry of a block collection, as lines."""
@@ -118,7 +100,7 @@ class Layout:
 
     def _fill(self, node: Node, first: int, plan: Plan, out: list[Splice]) -> None:
         """Put what comes in place of entries where they were."""
-        spans, eol = self.spans, self.eol
+        spans = self.spans
         last, added = plan.holes[first]
         tails = plan.tails.get(first, [])
         column = spans.column(spans.entry_start(node, 0))
@@ -134,13 +116,13 @@ class Layout:
             while lines and lines[0].lstrip().startswith("#"):  # these read better above the dash
                 heads = [*heads, lines.pop(0).lstrip()]
             above, margin = spans.line_start(start), spans.indentation(start)
-            out.extend((above, above, margin + comment + eol) for comment in heads)
-            out.append((start, end, eol.join(lines)[column:]))
+            out.extend((above, above, margin + comment + "\n") for comment in heads)
+            out.append((start, end, "\n".join(lines)[column:]))
             return
-        new = "".join(eol + line for line in lines)
+        new = "".join("\n" + line for line in lines)
         if spans.line_start(spans.entry_start(node, first)) == 0:  # no line break is before it
-            new = new.removeprefix(eol)
-            end = end if new else end + len(eol)
+            new = new.removeprefix("\n")
+            end = end if new else end + len("\n")
         elif not new:
             end, new = self._closed_up(node, first, start, end)
         out.append((start, end, new))
@@ -152,11 +134,11 @@ class Layout:
         loose = _LOOSE_LINES.match(text, end)
         if loose and first > 0 and spans.last_block_scalar(node.value[first - 1]):
             column = spans.column(spans.entry_start(node, first))
-            lines = loose[0].split(self.eol)
+            lines = loose[0].split("\n")
             is_part = spans.keeps_blank_lines(node.value[first - 1])
             if is_part or any(len(line) - len(line.lstrip(" ")) > column for line in lines):
                 comments = (line.lstrip() for line in lines if line.strip())
-                return loose.end(), "".join(self.eol + " " * column + line for line in comments)
+                return loose.end(), "".join("\n" + " " * column + line for line in comments)
         blank = _BLANK_LINES.match(text, end)
         if blank and blank.end() < len(text) and not text[spans.line_start(start) : start].strip():
             return blank.end(), ""
@@ -190,7 +172,7 @@ class Layout:
                 inner = plan.kept[end]
             last = inner.value
         block = self.spans.last_block_scalar(last) if isinstance(last, Node) else None
-        if block is None or self.spans.end(block) < len(self.text) or self.text[-1] in "\r\n":
+        if block is None or self.spans.end(block) < len(self.text) or self.text[-1] == "\n":
             return []
         start, end = self.spans.header(block)
         return [(start, end, re.sub("[-+]", "", self.text[start:end]) + "-")]
@@ -211,15 +193,15 @@ class Layout:
         out.append((start, end, inline and gap + inline))
         if below:
             line_end = spans.line_end(end)  # behind the comment, if one stays there
-            out.append((line_end, line_end, "".join(self.eol + line for line in below)))
+            out.append((line_end, line_end, "".join("\n" + line for line in below)))
 
     # Flow style
 
     def _replace_in_flow(self, member: Member, node: Node, number: int, out: list[Splice]) -> None:
-        spans, eol = self.spans, self.eol
+        spans = self.spans
         style, indent = self.styles.in_flow(node, self._style())
         new = self._writer(style).flow(member, indent)
-        new = "".join(eol + comment + eol for comment in member.comments) + new
+        new = "".join("\n" + comment + "\n" for comment in member.comments) + new
         item = node.value[number]
         key, value = item if isinstance(item, tuple) else (None, item)
         start, end = int(value.start_mark.index), spans.entry_end(node, number)
@@ -261,7 +243,7 @@ class Layout:
             elif number in plan.holes:
                 last, new = plan.holes[number]
                 old = text[starts[number] : ends[last]]
-                is_line = spans.newline not in old and old[-1] in "]}"  # as the new is to be
+                is_line = "\n" not in old and old[-1] in "]}"  # as the new is to be
                 for member in new:
                     add(member, style._replace(spread=style.spread and not is_line))
                 waiting += plan.tails.get(number, [])
@@ -276,7 +258,7 @@ class Layout:
                 add(member, style)
         separator = self.styles.separator(node, style, indent)
         opening, closing = text[opened : starts[0]], text[ends[-1] : closed]
-        new_text = joined(parts, waiting, opening, closing, separator, self.eol, indent)
+        new_text = joined(parts, waiting, opening, closing, separator, indent)
         out.append((opened, closed, new_text))
 
     def _cut(self, start: int, end: int, splices: list[Splice]) -> str:
@@ -309,7 +291,7 @@ class Layout:
         if key_of(key) == member.key:
             name = self.text[start : key.end_mark.index]
         rest = self._cut(int(key.end_mark.index), self.plans.chunk(member)[1], splices)
-        first, *below = rest.split(self.eol)
+        first, *below = rest.split("\n")
         return [" " * column + name + first, *_shifted(below, column - spans.column(start))]
 
     def _raw_value(self, member: Member, column: int) -> Lines | None:
@@ -317,7 +299,7 @@ class Layout:
         if found is None:
             return None
         start, text, comment = found
-        first, *below = (text + (f"  {comment}" if comment else "")).split(self.eol)
+        first, *below = (text + (f"  {comment}" if comment else "")).split("\n")
         return first, _shifted(below, column - len(self.spans.indentation(start)))
 
     def _raw_flow(self, member: Member, indent: str) -> str | None:
@@ -327,9 +309,9 @@ class Layout:
         start, text, comment = found
         member.comments += [comment] if comment else []
         old = self.spans.indentation(start)
-        first, *below = text.split(self.eol)
+        first, *below = text.split("\n")
         lines = (indent + line[len(old) :] if line.startswith(old) else line for line in below)
-        return self.eol.join((first, *lines))
+        return "\n".join((first, *lines))
 
     def _portable(self, member: Member, to_flow: bool) -> tuple[int, str, str] | None:
         """Where a value's text starts, the text, and the comment behind it, if that text can stand
@@ -373,9 +355,9 @@ class Layout:
 
 
 _ANCHOR = re.compile(r"^(!\S+ +)?&\S+ +")
-_BLANK_LINES = re.compile(r"(?:(?>\r\n|\n|\r)[ \t]*(?=[\r\n]))+")
-_COMMENT_LINE = re.compile(r"(?>\r\n|\n|\r)( *)#[^\r\n]*")
-_LOOSE_LINES = re.compile(r"(?:(?>\r\n|\n|\r)[ \t]*(?:#[^\r\n]*)?(?=[\r\n]|\Z))+")
+_BLANK_LINES = re.compile(r"(?:\n[ \t]*(?=\n))+")
+_COMMENT_LINE = re.compile(r"\n( *)#[^\n]*")
+_LOOSE_LINES = re.compile(r"(?:\n[ \t]*(?:#[^\n]*)?(?=\n|\Z))+")
 
 
 def _shifted(lines: Iterable[str], by: int) -> list[str]:

@@ -113,12 +113,52 @@ def function(node: Node) -> str | None:
 def key_of(key: Node) -> str | None:
     """A mapping's key: as the text that stands there, for CloudFormation takes numbers and booleans
     for text too; None where it is a list, a mapping or a function."""
-    node = key.value if isinstance(key, Alias) else key
+    node = target_of(key)
     return node.value if isinstance(node, ScalarNode) and function(node) is None else None
 
 
-def value_of(node: Node, odd: Callable[[Node], None] = lambda node: None) -> Json:
-    """The template value that a node stands for; `odd` hears of each mapping with unusable keys."""
+def is_merge(key: Node) -> bool:
+    """Whether a key is YAML's merge key, a plain `<<`."""
+    return key.tag in (None, _MERGE) and key.value == "<<" and not key.style  # type: ignore[attr-defined]
+
+
+def merged_entries(node: MappingNode) -> dict[str, Node]:
+    """What `<<` brings into a mapping, as the AWS CLI and SAM read it (their `yamlhelper.py`, with
+    PyYAML's `flatten_mapping`): of a list of mappings the first that has a key counts."""
+    found: dict[str, Node] = {}
+    for source in merge_sources(node):
+        if isinstance(source, MappingNode):
+            found |= merged_entries(source)
+            found |= {str(key_of(key)): item for key, item in source.value if not is_merge(key)}
+    return found
+
+
+def bad_merges(node: MappingNode) -> list[Node]:
+    """What `<<` cannot bring into a mapping, since it is neither a mapping nor a list of them."""
+    return [source for source in merge_sources(node) if not isinstance(source, MappingNode)]
+
+
+def merge_sources(node: MappingNode) -> Iterator[Node]:
+    """The values of `<<` in a mapping, those that count least first."""
+    for key, item in node.value:
+        if is_merge(key):
+            target = target_of(item)
+            yield from map(
+                target_of,
+                reversed(target.value) if isinstance(target, SequenceNode) else (target,),
+            )
+
+
+def target_of(node: Node) -> Node:
+    """The node that an alias stands for, and any other node itself."""
+    return node.value if isinstance(node, Alias) else node
+
+
+def value_of(node: Node, odd: Callable[[MappingNode], None] = lambda node: None) -> Json:
+    """The template value that a node stands for, merge keys resolved.
+
+    `odd` hears of each mapping with keys that occur twice, are no text, or merge.
+    """
     kind = node.__class__  # quicker than isinstance, and this runs for every node
     tag = node.tag
     if isinstance(node, ScalarNode):
@@ -135,10 +175,19 @@ def value_of(node: Node, odd: Callable[[Node], None] = lambda node: None) -> Jso
         for key, item in node.value:
             text = key.value if key.__class__ is ScalarNode and key.tag is None else key_of(key)
             value[text] = value_of(item, odd)
-        if len(value) != len(node.value) or None in value:
-            odd(node)
+        if len(value) != len(node.value) or None in value or "<<" in value:
+            odd(cast(MappingNode, node))
+            value = _merged(node, value, odd)
     name = None if tag is None else function(node)
     return value if name is None else {name: value}
+
+
+def _merged(node: Node, value: Any, odd: Callable[[MappingNode], None]) -> Any:
+    if not any(is_merge(key) for key, _ in node.value):
+        return value
+    brought = merged_entries(cast(MappingNode, node))
+    own = {key_of(key): value_of(item, odd) for key, item in node.value if not is_merge(key)}
+    return {key: value_of(item, odd) for key, item in brought.items() if key not in own} | own
 
 
 @lru_cache(maxsize=4096)
@@ -163,9 +212,10 @@ def plain(text: str) -> Json:
 
 _JSON = "json"  # the tag of JSON's nodes: a scalar's `value` is what JSON says it is
 
+_MERGE = "tag:yaml.org,2002:merge"
 _PLAIN_TAGS = {"!", _JSON} | {
     f"tag:yaml.org,2002:{name}"
-    for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")
+    for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq", "merge")
 }
 _BOOLEANS = {
     spelling: value
@@ -179,7 +229,7 @@ _FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+][0
 # An alias: "*" where a value can begin. The look-behind comes second so that the search is quick.
 ALIAS = re.compile(r"\*(?<=[\s\[{,:]\*)[\w-]")
 # From the end of one node to the alias that follows it: past indicators, comments, tags, anchors.
-_TO_ALIAS = re.compile(r"(?:[\s:,\[{?-]|#[^\r\n]*+|[!&][^\s,\[\]{}]*+)*+(\*[\w-]+)")
+_TO_ALIAS = re.compile(r"(?:[\s:,\[{?-]|#[^\n]*+|[!&][^\s,\[\]{}]*+)*+(\*[\w-]+)")
 
 
 def _tagged_scalar(node: Node) -> Json:

@@ -13,8 +13,9 @@ from yaml.nodes import MappingNode, Node
 
 from macro.engine.template.document import Json, canonical
 from macro.engine.template.edits import Edit, apply
-from macro.text.edited_tree import Branch, grow
-from macro.text.layout import Layout, Splice, in_order, spliced
+from macro.text.edited_tree import Branch, DoubledKeyError, grow
+from macro.text.layout import Layout
+from macro.text.line_breaks import Splice, in_order, restored, spliced
 from macro.text.nodes import ALIAS, TooDeepError, compose_yaml, key_of, value_of
 from macro.text.source import LocatedProblem, Source, SourceError, no_collection
 from macro.text.spans import is_flow
@@ -26,8 +27,9 @@ def rewrite(source: Source, edits: Sequence[Edit]) -> str:
     What moves keeps its spelling and its comments, what is new is written in the style around it,
     and comments on what is removed outright go with it. Without edits it is the same text.
 
-    Raises SourceError with the code PI006 if the new text would not mean `apply(template, edits)`,
-    and LookupError or TypeError for a path that is not there.
+    Raises SourceError with the code PI003 for a key that occurs twice where edits are made, and
+    with PI006 if the new text would not mean `apply(template, edits)`; LookupError or TypeError for
+    a path that does not exist.
     """
     if not edits:
         return source.text
@@ -35,16 +37,27 @@ def rewrite(source: Source, edits: Sequence[Edit]) -> str:
     has_aliases = not source.is_json and ALIAS.search(source.body) is not None
     with no_collection():
         for write_out in (False, True) if has_aliases else (False,):
-            layout = Layout(source, grow(source.root, edits), has_aliases, write_out)
+            layout = Layout(source, _grown(source, edits), has_aliases, write_out)
             # Where the text ends without a line break, a block scalar that comes to stand there
             # may need one.
-            for ending in ("", layout.eol):
+            for ending in ("", "\n"):
                 if _means(source, layout, ending, expected, has_aliases):
-                    mark = source.text[: len(source.text) - len(source.body)]
-                    return mark + spliced(source.body, layout.splices) + ending
+                    end = len(source.body)
+                    splices = [*layout.splices, (end, end, ending)]
+                    mark = "\ufeff" if source.text.startswith("\ufeff") else ""
+                    text = source.text.removeprefix(mark)
+                    return mark + restored(text, splices)
     message = "The rewritten text would not mean what was intended, so nothing is written."
     fix = "This is a fault of PrivateImage: please report it, with the template if you can."
     raise SourceError(source.name, (LocatedProblem(1, 1, "PI006", message, fix),))
+
+
+def _grown(source: Source, edits: Sequence[Edit]) -> Branch:
+    """The edited tree. Raises SourceError where edits are made in a mapping with doubled keys."""
+    try:
+        return grow(source.root, edits)
+    except DoubledKeyError as error:
+        raise SourceError(source.name, tuple(source.doubled_keys(error.node))) from None
 
 
 def _means(
@@ -59,7 +72,7 @@ def _means(
     splices = layout.splices
     if source.is_json:
         return canonical(json.loads(spliced(source.body, splices))) == canonical(expected)
-    if not has_aliases and not re.search(r"[|>]\d?\+", source.body):
+    if source.is_plain and not has_aliases and not re.search(r"[|>]\d?\+", source.body):
         unchanged = _unchanged_resources(layout)
         resources = cast("dict[str, Json]", expected["Resources"])
         if unchanged and len(unchanged) == len(resources):
@@ -67,13 +80,13 @@ def _means(
         shown = {key: value for key, value in resources.items() if key not in unchanged}
         expected = {**expected, "Resources": shown}
         splices = in_order((*splices, *unchanged.values()))
-    odd: list[Node] = []
+    odd: list[MappingNode] = []
     try:
         root = compose_yaml(spliced(source.body, splices) + ending)
-    except (YAMLError, TooDeepError):
+        found = value_of(root, odd.append) if root is not None else None
+    except (YAMLError, TooDeepError, RecursionError):  # the last for an alias within its own node
         return False
-    found = value_of(root, odd.append) if root is not None else None
-    return not odd and canonical(found) == canonical(expected)
+    return not (odd and source.is_plain) and canonical(found) == canonical(expected)
 
 
 def _unchanged_resources(layout: Layout) -> dict[str, Splice]:

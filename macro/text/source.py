@@ -6,24 +6,29 @@ import gc
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import NamedTuple, NoReturn, cast
 
-from yaml import YAMLError
+from yaml import MarkedYAMLError, YAMLError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from macro.engine.template.document import Json, Path
+from macro.text.line_breaks import unified
 from macro.text.nodes import (
     ALIAS,
     MAX_DEPTH,
     Alias,
     TooDeepError,
+    bad_merges,
     compose_json,
     compose_yaml,
     function,
+    is_merge,
     key_of,
+    merge_sources,
+    target_of,
     value_of,
 )
 from macro.text.syntax_errors import explain
@@ -55,7 +60,11 @@ class SourceError(Exception):
 
 
 class Source:
-    """A parsed file. `text` is as it was read, with its byte-order mark and its line endings."""
+    """A parsed file.
+
+    `text` is as it was read, with its byte-order mark and its line endings. `warnings` are of keys
+    that occur twice. `is_plain`: no mapping has such keys, or merge keys.
+    """
 
     def __init__(
         self,
@@ -64,17 +73,21 @@ class Source:
         template: dict[str, Json],
         is_json: bool,
         composed: MappingNode | None,
+        warnings: tuple[LocatedProblem, ...] = (),
+        is_plain: bool = True,
     ) -> None:
         self.name = name
         self.text = text
         self.template = template
         self.is_json = is_json
+        self.warnings = warnings
+        self.is_plain = is_plain
         self._composed = composed  # None for JSON: composed when it is first needed
 
     @cached_property
     def body(self) -> str:
-        """The text behind the byte-order mark: what marks count in."""
-        return self.text.removeprefix("\ufeff")
+        """The text behind the byte-order mark, its lines ended by `\\n`: what marks count in."""
+        return unified(self.text.removeprefix("\ufeff"))
 
     @cached_property
     def root(self) -> MappingNode:
@@ -84,6 +97,14 @@ class Source:
     @cached_property
     def _lines(self) -> list[int]:
         return _line_starts(self.body)
+
+    def located(self, node: Node) -> tuple[int, int]:
+        """Line and column, both from 1, of a node of the text."""
+        return _locate(self._lines, node.start_mark.index)
+
+    def doubled_keys(self, node: MappingNode) -> list[LocatedProblem]:
+        """The problems of the keys that occur twice in a mapping."""
+        return list(_doubled_keys(node, self._lines))
 
     def position(self, path: Path, on_key: bool = False) -> tuple[int, int]:
         """Line and column, both from 1, of the value at a path, or of its key.
@@ -95,8 +116,7 @@ class Source:
         key: Node | None = None
         called = False  # the step to the argument of the node's short tag has been taken
         for step in path:
-            if isinstance(node, Alias):
-                node = node.value
+            node = target_of(node)
             name = None if called else function(node)
             if name is None:
                 found = _child(node, step)
@@ -116,16 +136,16 @@ class Source:
 def parse(data: bytes, name: str) -> Source:
     """The template in the bytes of a file; `name` is what its problems call it.
 
-    Raises SourceError with the codes PI001 (unreadable bytes), PI002 (syntax), PI003 (duplicate
-    key), PI004 (not a template), PI005 (too large, too deep). No message holds a template's value.
+    Raises SourceError with the codes PI001 (unreadable bytes), PI002 (syntax), PI004 (not a
+    template), PI005 (too large, too deep). A key that occurs twice is a warning with the code
+    PI003, for CloudFormation takes the last one. No message holds a template's value.
     """
     reader = _Reader()
     try:
         with no_collection():
             return reader.read(data, name)
     except _UnreadableError:
-        problems = sorted(reader.problems, key=lambda problem: (problem.line, problem.column))
-        raise SourceError(name, tuple(problems)) from None
+        raise SourceError(name, _sorted(reader.problems)) from None
 
 
 class _UnreadableError(Exception):
@@ -137,6 +157,8 @@ class _Reader:
 
     def __init__(self) -> None:
         self.problems: list[LocatedProblem] = []
+        self.warnings: list[LocatedProblem] = []
+        self.is_plain = True
         self.body = ""
         self.json_error: tuple[int, str] | None = None
 
@@ -146,7 +168,7 @@ class _Reader:
 
     def read(self, data: bytes, name: str) -> Source:
         text = self.decode(data)
-        self.body = text.removeprefix("\ufeff")
+        self.body = unified(text.removeprefix("\ufeff"))
         root: Node | None = None
         template: Json = self.json() if self.body.lstrip()[:1] == "{" else None
         is_json = template is not None
@@ -165,7 +187,9 @@ class _Reader:
             self.problem(value.start_mark.index, "PI004", message, fix)
         if self.problems:
             raise _UnreadableError
-        return Source(name, text, template, is_json, cast("MappingNode | None", root))
+        composed = cast("MappingNode | None", root)
+        warnings = _sorted(self.warnings)
+        return Source(name, text, template, is_json, composed, warnings, self.is_plain)
 
     def problem(self, index: int, code: str, message: str, fix: str) -> None:
         line, column = _locate(self.lines, index)
@@ -181,7 +205,7 @@ class _Reader:
         try:
             return data.decode("utf-8")
         except UnicodeDecodeError as error:
-            self.body = data[: error.start].decode("utf-8").removeprefix("\ufeff")
+            self.body = unified(data[: error.start].decode("utf-8").removeprefix("\ufeff"))
             wide = data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:4]
             fix = "It looks like UTF-16: save it as UTF-8." if wide else "Save the file as UTF-8."
             message = f"Byte {error.start + 1} (0x{data[error.start]:02X}) is not UTF-8."
@@ -231,10 +255,24 @@ class _Reader:
         except TooDeepError as error:
             self.too_deep(error.index)
         except YAMLError as error:
+            self.nesting(error)
             self.syntax(error)
         if root is None:
             self.stop(0, "PI004", "The file is empty.", "A template needs a mapping `Resources`.")
         return root
+
+    def nesting(self, error: YAMLError) -> None:
+        """Stops where a parser gave up over the nesting, as newer ones do: where we would have."""
+        mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+        if mark is None or "nesting depth" not in str(error):
+            return
+        try:
+            compose_yaml(self.body[: mark.index])
+        except TooDeepError as earlier:
+            self.too_deep(earlier.index)
+        except YAMLError:
+            pass
+        self.too_deep(mark.index)
 
     def too_deep(self, index: int) -> NoReturn:
         message = f"The template nests deeper than {MAX_DEPTH} levels."
@@ -279,28 +317,50 @@ class _Reader:
         if ALIAS.search(self.body):
             measure(root)
 
-    def odd(self, mapping: Node) -> None:
-        """Notes the keys of a mapping that stand twice or are no text."""
-        first: dict[str, Node] = {}
+    def odd(self, mapping: MappingNode) -> None:
+        """Notes the keys of a mapping that occur twice, are no text, or merge what cannot be."""
+        self.is_plain = False
         for key, _ in mapping.value:
-            index = key.start_mark.index
-            text = key_of(key)
-            if text is None:
+            if key_of(key) is None:
                 fix = "CloudFormation's keys are text: quote it, or write it as a value."
+                index = key.start_mark.index
                 self.problem(index, "PI002", "A key is a list, a mapping or a function.", fix)
-                continue
-            if text in first:
-                line = _locate(self.lines, first[text].start_mark.index)[0]
-                shown = json.dumps(text if len(text) <= 60 else text[:57] + "...")
-                message = f"The key {shown} stands twice in a mapping, first in line {line}."
-                self.problem(index, "PI003", message, "Remove or rename one of the two.")
-            first.setdefault(text, key)
+        for node in bad_merges(mapping):
+            message = "`<<` merges neither a mapping nor a list of mappings."
+            fix = "Give it an alias of a mapping, or quote the key."
+            self.problem(node.start_mark.index, "PI002", message, fix)
+        self.warnings += _doubled_keys(mapping, self.lines)
+
+
+def _doubled_keys(mapping: MappingNode, lines: list[int]) -> Iterator[LocatedProblem]:
+    first: dict[str, Node] = {}
+    for key, _ in mapping.value:
+        text = key_of(key)
+        if text is None or is_merge(key):
+            continue
+        if text in first:
+            line = _locate(lines, first[text].start_mark.index)[0]
+            shown = json.dumps(text if len(text) <= 60 else text[:57] + "...")
+            message = f"The key {shown} occurs twice in a mapping, first in line {line}."
+            place = _locate(lines, key.start_mark.index)
+            yield LocatedProblem(*place, "PI003", message, "Remove or rename one of the two.")
+        first.setdefault(text, key)
+
+
+def _sorted(problems: Iterable[LocatedProblem]) -> tuple[LocatedProblem, ...]:
+    """The problems in the text's order, each once: what has an alias is read more than once."""
+    return tuple(
+        sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column))
+    )
 
 
 def _child(node: Node, step: str | int) -> tuple[Node | None, Node] | None:
     """The key and the value one step below a node; None: there is none."""
     if isinstance(node, MappingNode):
-        return next(((key, item) for key, item in node.value if key_of(key) == step), None)
+        last = reversed(node.value)  # of keys that occur twice, CloudFormation takes the last
+        own = next(((key, item) for key, item in last if key_of(key) == step), None)
+        merged = (_child(source, step) for source in reversed([*merge_sources(node)]))
+        return own or next(filter(None, merged), None)
     if isinstance(node, SequenceNode) and isinstance(step, int) and 0 <= step < len(node.value):
         return None, node.value[step]
     return None
@@ -308,7 +368,7 @@ def _child(node: Node, step: str | int) -> tuple[Node | None, Node] | None:
 
 def _line_starts(text: str) -> list[int]:
     """The index at which each line begins, as an editor counts lines."""
-    return [0, *(match.end() for match in re.finditer(r"\r\n|\n|\r", text))]
+    return [0, *(match.end() for match in re.finditer("\n", text))]
 
 
 def _locate(starts: list[int], index: int) -> tuple[int, int]:

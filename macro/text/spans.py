@@ -12,11 +12,11 @@ from macro.text.nodes import Alias
 
 Comment: TypeAlias = "tuple[int, str]"  # its index in the text, and its text from the "#" on
 
-_PROPERTIES = re.compile(r"(?:[!&]\S*\s+|#[^\r\n]*+\s*)*+")  # tag and anchor before a collection
+_PROPERTIES = re.compile(r"(?:[!&]\S*\s+|#[^\n]*+\s*)*+")  # tag and anchor before a collection
 _HEADER = re.compile(r"(?<!\S)[|>][-+0-9]*(?!\S)")
-_INDICATOR = re.compile(r"(?:\s|#[^\r\n]*+)*+([-:])")
-_COMMENT = re.compile(r"[!&*][^\s,\[\]{}]*+|(#[^\r\n]*+)")  # a tag may hold a "#"
-_TRAILING = re.compile(r"[ \t]*,?(?:(?<=,)|[ \t])[ \t]*(#[^\r\n]*)")
+_INDICATOR = re.compile(r"(?:\s|#[^\n]*+)*+([-:])")
+_COMMENT = re.compile(r"[!&*][^\s,\[\]{}]*+|(#[^\n]*+)")  # a tag may hold a "#"
+_TRAILING = re.compile(r"[ \t]*,?(?:(?<=,)|[ \t])[ \t]*(#[^\n]*)")
 
 
 def is_flow(node: Node) -> bool:
@@ -38,26 +38,19 @@ class Spans:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.newline = "\n" if "\n" in text else "\r"
-        self.eol = "\r\n" if "\r\n" in text else self.newline if self.newline in text else "\n"
 
     def line_start(self, index: int) -> int:
         """Where the line that holds an index begins."""
-        return self.text.rfind(self.newline, 0, index) + 1
+        return self.text.rfind("\n", 0, index) + 1
 
     def line_end(self, index: int) -> int:
         """Where the line that holds an index ends, before its line break."""
-        end = self.text.find(self.newline, index)
-        if end < 0:
-            return len(self.text)
-        return end - 1 if end > index and self.text[end - 1] == "\r" else end
+        end = self.text.find("\n", index)
+        return len(self.text) if end < 0 else end
 
     def break_before(self, index: int) -> int:
         """Where the line break before the line that holds an index begins; 0 in the first line."""
-        start = self.line_start(index)
-        if start == 0:
-            return 0
-        return start - 2 if self.text[start - 2 : start] == "\r\n" else start - 1
+        return max(self.line_start(index) - 1, 0)
 
     def column(self, index: int) -> int:
         """How far an index is from the beginning of its line."""
@@ -130,9 +123,9 @@ class Spans:
             if node.style not in ("|", ">"):
                 return end
             if self.keeps_blank_lines(node):
-                return self.break_before(end) if self.text[end - 1] in "\r\n" else end
+                return self.break_before(end) if self.text[end - 1] == "\n" else end
             start = node.start_mark.index
-            return start + len(self.text[start:end].rstrip("\r\n"))
+            return start + len(self.text[start:end].rstrip("\n"))
         if is_flow(node) or not node.value:
             return end
         return self.entry_end(node, len(node.value) - 1)

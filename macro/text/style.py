@@ -23,7 +23,6 @@ SHORT = frozenset(
 class Style(NamedTuple):
     """How the text around a place is written."""
 
-    eol: str
     is_json: bool
     tags: Callable[[str], bool] = SHORT.__contains__  # whether a function has a short tag here
     step: int = 2  # the indentation of a block mapping below its key
@@ -42,7 +41,7 @@ class Styles:
     def __init__(self, source: Source, spans: Spans) -> None:
         self.root = source.root
         self.spans = spans
-        self.style = _of_text(source, spans.eol)
+        self.style = _of_text(source)
 
     def around(self, chain: Sequence[Node]) -> Style:
         """The style within the last of these collections, each of which stands in the one before:
@@ -101,12 +100,12 @@ class Styles:
             gap = spans.text[spans.entry_end(node, 0) : spans.entry_start(node, 1)]
             if "#" not in gap:
                 return gap
-        return style.comma if self._is_line(node) else "," + style.eol + indent
+        return style.comma if self._is_line(node) else ",\n" + indent
 
     def _is_line(self, node: Node) -> bool:
         """Whether a flow collection's first entry stands in its bracket's line."""
         spans = self.spans
-        return spans.newline not in spans.text[spans.inside(node) : spans.entry_start(node, 0)]
+        return "\n" not in spans.text[spans.inside(node) : spans.entry_start(node, 0)]
 
     def _offsets(self, node: Node) -> Iterator[tuple[bool, int]]:
         """For each block collection in a block mapping: whether it is a list, and its offset."""
@@ -127,10 +126,10 @@ class Styles:
         return next((offset for is_list, offset in offsets if is_list), None)
 
 
-_BLANK = re.compile(r"(?>\r\n|\n|\r)[ \t]*[\r\n]")
+_BLANK = re.compile(r"\n[ \t]*\n")
 
 
-def _of_text(source: Source, eol: str) -> Style:
+def _of_text(source: Source) -> Style:
     """What the whole text tells of its style."""
     text = source.body
     short = re.search(r"!(?:Ref|Sub|GetAtt|If|Join|Select|Equals|Not|FindInMap)\b", text)
@@ -142,13 +141,12 @@ def _of_text(source: Source, eol: str) -> Style:
         return name.startswith("Fn::") and f"!{name[4:]} " in text  # another tool's
 
     if not source.is_json:
-        return Style(eol, False, tags)
-    unit = re.search(r'\{[\r\n]+([ \t]+)"', text)
+        return Style(False, tags)
+    unit = re.search(r'\{\n+([ \t]+)"', text)
     comma = re.search(r'[]}"](,[ ]*)"', text)
     colon = re.search(r'"([ \t]*:[ \t]*)', text)
     pad = re.search(r'\{([ ]*)"(?:Ref|Fn::)', text)
     return Style(
-        eol,
         True,
         unit=unit[1] if unit else "  ",
         comma=comma[1] if comma else ", ",

@@ -28,7 +28,7 @@ def explain(error: YAMLError, text: str) -> tuple[int, str, str, str]:
         message, fix = "A tab indents this line.", "YAML indents with spaces only."
     if isinstance(error, MarkedYAMLError) and error.context_mark and "document" not in what:
         begun = error.context_mark.index
-        line = len(re.findall(r"\r\n|\n|\r", text[:begun])) + 1
+        line = text.count("\n", 0, begun) + 1
         context = str(error.context).removeprefix("while ").split(";")[0]
         message = f"{message[:-1]} ({context}, line {line})." if begun < index else message
     return index, "PI002", message, fix

@@ -209,3 +209,16 @@ def test_wrong_usage_of_verify_and_login(
         main(arguments)
     error = capsys.readouterr().err
     assert said in error and "hunter2" not in error
+
+
+def test_a_key_that_occurs_twice_where_nothing_is_written_is_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = Path(__file__).parents[1] / "cases/place-ecs-task-definition/template.yaml"
+    doubled = "  Queue:\n    Type: AWS::SQS::Queue\n    DependsOn: Task\n    DependsOn: ExecutionRole\n"
+    file = tmp_path / "template.yaml"
+    file.write_text(case.read_text("utf-8") + doubled, "utf-8")
+    assert main(["expand", str(file)]) == 0
+    output, messages = capsys.readouterr()
+    assert output.endswith(doubled)
+    assert 'PI003 warning: The key "DependsOn" occurs twice in a mapping' in messages

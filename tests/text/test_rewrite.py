@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from textwrap import dedent
 
 import pytest
@@ -359,6 +360,31 @@ def test_shorthand(before: str, after: str, eol: str, end: bool, mark: str) -> N
     texts = [mark + containers(text).replace("\n", eol) for text in (before, after)]
     old, new = texts if end else [text.removesuffix(eol) for text in texts]
     assert edited(old, *expansion()) == new
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        # A line that another tool put at the head of a CRLF file, and at its end.
+        ("# tool\nTransform: P\r\nResources: {}\r\n", "# tool\nResources: {}\r\n"),
+        ("A: 1\r\nTransform: P\nResources: {}\r\n", "A: 1\r\nResources: {}\r\n"),
+        ("A: 1\nTransform: P\r\nResources: {}\n", "A: 1\nResources: {}\n"),
+        ("Resources: {}\r\nTransform: P\n", "Resources: {}\r\n"),
+        ("Resources: {}\r\nTransform: P", "Resources: {}"),
+        ("A: 1\rTransform: P\nResources: {}\r\n", "A: 1\rResources: {}\r\n"),
+    ],
+)
+def test_each_line_keeps_its_line_break_when_one_goes(before: str, after: str) -> None:
+    assert edited(before, Edit("remove", ("Transform",))) == after
+
+
+@pytest.mark.parametrize("first", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("second", ["\n", "\r\n", "\r"])
+def test_what_is_new_ends_as_the_line_before_it(first: str, second: str) -> None:
+    text = f"Resources:{first}  A: {{}}{second}Outputs: |{first}  x{second}"
+    new = edited(text, Edit("add", ("Resources", "B"), {"C": {"D": 1}}))
+    added = f"  B:{second}    C:{second}      D: 1{second}"
+    assert new == text.replace("Outputs", f"{added}Outputs")
 
 
 def test_shorthand_that_is_only_an_image() -> None:
@@ -892,6 +918,155 @@ def test_an_alias_that_would_stand_before_its_anchor_is_written_out() -> None:
     )
     moved = Edit("move", ("Resources", "D"), source=("Resources", "A"), after="C")
     assert edited(text, moved) == "Resources:\n  B:\n    - 1\n  C: 1\n  D: &a [1]\n"
+
+
+MERGED = """\
+Base: &base   # the base
+  ExecutionRoleArn: !Ref Old
+  Cpu: 1   # small
+  Tags: [{Key: a}]
+Resources:
+  One:
+    Properties:
+      <<: *base   # most
+      Memory: 2
+  Two:
+    Properties: {<<: *base, Memory: 3}
+"""
+ONE: Path = ("Resources", "One", "Properties")
+TWO: Path = ("Resources", "Two", "Properties")
+MERGES: dict[str, tuple[list[Edit], list[tuple[str, str]]]] = {
+    "a merged value is replaced": (
+        [Edit("replace", (*ONE, "ExecutionRoleArn"), {"Ref": "New"})],
+        [("# most\n", "# most\n      ExecutionRoleArn: !Ref New\n")],
+    ),
+    "a merged list grows": (
+        [Edit("add", (*ONE, "Tags", "-"), {"Key": "b"})],
+        [("# most\n", "# most\n      Tags:\n        - {Key: a}\n        - Key: b\n")],
+    ),
+    "a key is added beside what is merged": (
+        [Edit("add", (*ONE, "Name"), "one", after="Cpu")],
+        [("Memory: 2\n", "Memory: 2\n      Name: one\n")],
+    ),
+    "a key of its own is replaced": (
+        [Edit("replace", (*ONE, "Memory"), 4), Edit("remove", (*TWO, "Memory"))],
+        [("Memory: 2", "Memory: 4"), (", Memory: 3", "")],
+    ),
+    "in flow style": (
+        [Edit("replace", (*TWO, "Cpu"), 4)],
+        [("{<<: *base,", "{<<: *base, Cpu: 4,")],
+    ),
+    "a merged key goes": (
+        [Edit("remove", (*ONE, "Cpu"))],
+        [
+            (
+                "<<: *base   # most",
+                "ExecutionRoleArn: !Ref Old\n      Tags: [{Key: a}]\n      # most",
+            )
+        ],
+    ),
+    "a merged value moves": (
+        [Edit("move", (*ONE, "Image"), source=(*ONE, "Cpu"))],
+        [
+            (
+                "<<: *base   # most",
+                "ExecutionRoleArn: !Ref Old\n      Tags: [{Key: a}]\n      Image: 1\n      # most",
+            )
+        ],
+    ),
+    "what is merged changes for one and not for the other": (
+        [
+            Edit("replace", ("Base", "Cpu"), 8),
+            Edit("replace", (*ONE, "Cpu"), 8),
+            Edit("replace", ("Base", "Tags"), []),
+        ],
+        [
+            ("Cpu: 1", "Cpu: 8"),
+            ("Tags: [{Key: a}]", "Tags: []"),
+            ("# most\n", "# most\n      Tags: [{Key: a}]\n"),
+            ("{<<: *base,", "{<<: *base, Cpu: 1, Tags: [{Key: a}],"),
+        ],
+    ),
+    "what is merged goes": (
+        [Edit("remove", ("Base",)), Edit("remove", ("Resources", "One"))],
+        [
+            (MERGED.partition("  Two")[0], "Resources:\n"),
+            ("<<: *base", "ExecutionRoleArn: !Ref Old, Cpu: 1, Tags: [{Key: a}]"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("edits", "changes"), MERGES.values(), ids=MERGES)
+def test_edits_of_what_merge_keys_bring(edits: list[Edit], changes: list[tuple[str, str]]) -> None:
+    text = MERGED
+    for old, new in changes:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    assert edited(MERGED, *edits) == text
+
+
+def test_the_shorthand_in_a_resource_that_another_merges() -> None:
+    text = """\
+Resources:
+  Task: &task
+    Type: T
+    Properties: &properties
+      ContainerDefinitions:
+        - Name: web
+          PrivateImage: {Image: a, Secret: b}
+  Other:
+    <<: *task
+    Condition: C
+  Third:
+    Properties: {<<: *properties, Cpu: 1}
+"""
+    other: Path = ("Resources", "Other", *CONTAINER[2:])
+    third: Path = ("Resources", "Third", *CONTAINER[2:])
+    new = "Image: a\n          RepositoryCredentials:\n            CredentialsParameter: b"
+    changed = text.replace("PrivateImage: {Image: a, Secret: b}", new)
+    assert edited(text, *expansion(), *expansion(other), *expansion(third)) == changed
+
+
+DOUBLED = """\
+Resources:
+  Task: {Type: T, Type: U}
+  Other:
+    Name: a
+    List: [1]
+    Name: b
+"""
+
+
+@pytest.mark.parametrize(
+    ("edit", "new"),
+    [
+        (Edit("add", ("Resources", "New"), 1), f"{DOUBLED}  New: 1\n"),
+        (Edit("add", ("Resources", "Other", "List", "-"), 2), DOUBLED.replace("[1]", "[1, 2]")),
+        (Edit("remove", ("Resources", "Other")), DOUBLED.partition("  Other")[0]),
+    ],
+)
+def test_keys_that_occur_twice_stay_where_no_edit_is_made(edit: Edit, new: str) -> None:
+    assert edited(DOUBLED, edit) == new
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        Edit("add", ("Resources", "Other", "New"), 1),
+        Edit("remove", ("Resources", "Other", "List")),
+        Edit("replace", ("Resources", "Other", "Name"), "c"),
+        Edit("replace", ("Resources", "Other", "Name", "Fn::Sub"), "c"),
+        Edit("move", ("Resources", "New"), source=("Resources", "Other", "List")),
+    ],
+)
+def test_an_edit_of_a_mapping_with_a_key_that_occurs_twice_is_a_problem(edit: Edit) -> None:
+    text = DOUBLED.replace("Name: b", "Name: !Sub b")
+    for style in (text, json.dumps({"Resources": {"Other": {"X": 1, "List": [1], "Name": 1}}})):
+        style = style.replace('"X"', '"Name"').replace('"Name": 1}', '"Name": {"Fn::Sub": "b"}}')
+        with pytest.raises(SourceError) as caught:
+            rewrite(parse(style.encode(), "t"), [edit])
+        assert [problem.code for problem in caught.value.problems] == ["PI003"]
 
 
 JSON = """\

@@ -101,7 +101,7 @@ def test_a_short_tag_is_the_function_that_it_stands_for(text: str, expected: Jso
         ("0x_", "0x_"),
         ("9" * 5000, "9" * 5000),
         ("=", "="),
-        ("{<<: {a: 1}}", {"<<": {"a": 1}}),
+        ("{'<<': {a: 1}}", {"<<": {"a": 1}}),
         ("{123456789012: 1, true: 2, 1.10: 3}", {"123456789012": 1, "true": 2, "1.10": 3}),
         ("{? b : 1, c}", {"b": 1, "c": None}),
     ],
@@ -233,9 +233,10 @@ def test_positions_in_json() -> None:
         ("Resources:\n  [A]: 1\n", (2, 3, "PI002")),
         ("Resources:\n  ? {A: 1}\n  : 1\n", (2, 5, "PI002")),
         ("Resources:\n  !Ref A: 1\n", (2, 3, "PI002")),
-        ("Resources:\n  A: 1\n  A: 2\n", (3, 3, "PI003")),
-        ("Resources:\n  1: 1\n  '1': 2\n", (3, 3, "PI003")),
-        ('{"Resources": {"A": 1,\n "A": 2}}', (2, 2, "PI003")),
+        ("Resources:\n  A: {<<: 1}\n", (2, 11, "PI002")),
+        ("Resources:\n  A:\n    <<: [{B: 1}, !Ref C]\n", (3, 18, "PI002")),
+        ("A: &a !Ref B\nResources:\n  C:\n    <<: *a\n", (1, 4, "PI002")),
+        ("A: &a\n  <<: *a\nResources: {}\n", (2, 7, "PI002")),
         ("", (1, 1, "PI004")),
         ("\ufeff# nothing\n", (1, 1, "PI004")),
         ("Hello\n", (1, 1, "PI004")),
@@ -260,10 +261,85 @@ def test_problems(text: str | bytes, expected: tuple[int, int, str]) -> None:
     assert found(text) == [expected]
 
 
-def test_all_keys_that_stand_twice_are_told_with_the_first_place() -> None:
-    told = problems("Resources:\n  A: 1\n  B: {C: 1, C: 2}\n  A: 2\nOutputs: 1\nOutputs: 2\n")
-    assert [(problem.line, problem.column) for problem in told] == [(3, 13), (4, 3), (6, 1)]
-    assert told[1].message == 'The key "A" stands twice in a mapping, first in line 2.'
+def resources_of(source: Source) -> dict[str, Json]:
+    resources = source.template["Resources"]
+    assert isinstance(resources, dict)
+    return resources
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Resources:\n  A: 1\n  A: 2\n", (3, 3)),
+        ("Resources:\n  1: 1\n  '1': 2\n", (3, 3)),
+        ('{"Resources": {"A": 1,\n "A": 2}}', (2, 2)),
+        ("Resources: {B: &b {A: 1, A: 2}, C: *b, D: *b}\n", (1, 26)),
+    ],
+)
+def test_a_key_that_occurs_twice_is_a_warning_and_the_last_one_counts(
+    text: str, expected: tuple[int, int]
+) -> None:
+    source = read(text)
+    (warning,) = source.warnings
+    assert (warning.line, warning.column, warning.code) == (*expected, "PI003")
+    assert list(resources_of(source).values())[-1] in (2, {"A": 2})
+    assert rewrite(source, []) == text
+
+
+def test_all_keys_that_occur_twice_are_reported_with_the_first_place() -> None:
+    source = read("Resources:\n  A: 1\n  B: {C: 1, C: 2}\n  A: 2\nOutputs: 1\nOutputs: 2\n")
+    assert [(warning.line, warning.column) for warning in source.warnings] == [
+        (3, 13),
+        (4, 3),
+        (6, 1),
+    ]
+    assert source.warnings[1].message == 'The key "A" occurs twice in a mapping, first in line 2.'
+    assert source.position(("Resources", "A")) == (4, 6)
+
+
+def test_no_warning_holds_a_value() -> None:
+    source = read("Resources:\n  A: hunter2\n  A: 'hunter2'\n")
+    assert "hunter2" not in str(source.warnings)
+
+
+def test_keys_that_occur_once_are_no_warning() -> None:
+    assert read("Resources:\n  A: &a {B: 1}\n  C: {<<: *a, B: 2}\n").warnings == ()
+
+
+MERGED = """\
+Base: &base {A: 1, B: 2}
+Other: &other
+  B: 3
+  C: 4
+Both: &both
+  <<: [*base, *other]
+Resources:
+  One: {B: 5, <<: *base}
+  Two:
+    <<: *both
+    D: 6
+  Three: {<<: *base, <<: *other}
+  Four: !Foo {<<: {E: 7}}
+  Five: {'<<': 8}
+"""
+
+
+def test_merge_keys_are_read_as_the_aws_cli_reads_them() -> None:
+    source = read(MERGED)
+    assert source.template["Resources"] == {
+        "One": {"A": 1, "B": 5},
+        "Two": {"A": 1, "B": 2, "C": 4, "D": 6},
+        "Three": {"A": 1, "B": 3, "C": 4},
+        "Four": {"Fn::Foo": {"E": 7}},
+        "Five": {"<<": 8},
+    }
+    assert source.template["Both"] == {"A": 1, "B": 2, "C": 4}
+    assert source.position(("Resources", "One", "B")) == (8, 12)
+    assert source.position(("Resources", "Two", "B"), on_key=True) == (1, 20)
+    assert source.position(("Resources", "Two", "C")) == (4, 6)
+    assert source.position(("Resources", "Three", "B")) == (3, 6)
+    assert source.position(("Resources", "Four", "Fn::Foo", "E")) == (13, 23)
+    assert rewrite(source, []) == MERGED
 
 
 def test_aliases_that_stand_for_too_much() -> None:
@@ -293,7 +369,6 @@ def test_an_error_reads_as_a_compiler_tells_it() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Resources:\n  A: hunter2\n  A: 'hunter2'\n",
         "Resources: hunter2\n",
         "hunter2\n",
         "Resources:\n  A: 'hunter2\n",
