@@ -215,7 +215,8 @@ def test_a_key_that_occurs_twice_where_nothing_is_written_is_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     case = Path(__file__).parents[1] / "cases/place-ecs-task-definition/template.yaml"
-    doubled = "  Queue:\n    Type: AWS::SQS::Queue\n    DependsOn: Task\n    DependsOn: ExecutionRole\n"
+    doubled = "  Queue:\n    Type: AWS::SQS::Queue\n"
+    doubled += "    DependsOn: Task\n    DependsOn: ExecutionRole\n"
     file = tmp_path / "template.yaml"
     file.write_text(case.read_text("utf-8") + doubled, "utf-8")
     assert main(["expand", str(file)]) == 0
