@@ -1,4 +1,7 @@
-"""Fixtures that several modules of tests share."""
+"""Fixtures that several rooms of tests share, and the order of the files of tests.
+
+What a fixture needs is imported within it, so that a room's tests need only what they use.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-import registry_server
-from emulator import Server, served
-from environments import alone, environment
-from macro.engine.template.document import Json
-from runtime_api import Function, running
+from environments import alone, installed
+
+if TYPE_CHECKING:
+    from emulator import Server
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,34 +33,23 @@ def _nothing_is_known_of_a_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
 
 
-def _installed(request: pytest.FixtureRequest, requirement: str) -> Path:
-    name = f"{requirement}-{sys.version_info.major}.{sys.version_info.minor}"
-    return environment(request.config.cache.mkdir(name), requirement)
-
-
 @pytest.fixture(scope="session")
 def sam(request: pytest.FixtureRequest) -> Path:
     """AWS's SAM CLI: the directory of its programs."""
-    return _installed(request, "aws-sam-cli")
-
-
-@pytest.fixture(scope="session")
-def runtime(request: pytest.FixtureRequest) -> Path:
-    """AWS's runtime client for Lambda: the directory of its Python."""
-    if sys.platform != "linux":
-        pytest.skip("AWS's runtime client comes with its HTTP client for Linux alone")
-    return _installed(request, "awslambdaric")
+    return installed(request.config, "aws-sam-cli")
 
 
 @pytest.fixture(scope="session")
 def emulator(request: pytest.FixtureRequest) -> Path:
     """An emulator of AWS that enforces IAM: the directory of its programs."""
-    return _installed(request, "ministack")
+    return installed(request.config, "ministack")
 
 
 @pytest.fixture(scope="module")
 def server(emulator: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The emulator, running. Each account in it is a new one."""
+    from emulator import served
+
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("AWS_PROFILE", raising=False)
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
@@ -70,6 +61,8 @@ def server(emulator: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture(scope="session")
 def registry_program(request: pytest.FixtureRequest) -> str:
     """A real registry of images: its program."""
+    import registry_server
+
     folder = request.config.cache.mkdir("docker-registry")
     with alone(folder.with_name("docker-registry.lock")):
         return registry_server.program(folder)
@@ -130,36 +123,3 @@ def run_sam(
         )
 
     return run
-
-
-@pytest.fixture(scope="session")
-def artefact(run_sam: Callable[..., subprocess.CompletedProcess[str]], project: Path) -> Path:
-    """The directory that `sam build` makes of the function's code, and that goes into Lambda."""
-    built = run_sam("build")
-    assert built.returncode == 0, built.stdout
-    (directory,) = (path for path in (project / ".aws-sam" / "build").iterdir() if path.is_dir())
-    return directory
-
-
-@pytest.fixture(scope="session")
-def function(
-    artefact: Path, runtime: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Function]:
-    """The built function under AWS's runtime client."""
-    handler = re.search(r"Handler: (\S+)", (artefact.parent / "template.yaml").read_text("utf-8"))
-    assert handler
-    output = tmp_path_factory.mktemp("function") / "log"
-    with running(runtime / "python", artefact, handler[1], output) as function:
-        yield function
-
-
-@pytest.fixture(scope="session")
-def invoke(function: Function) -> Callable[[Json], Any]:
-    """A macro's event -> its response, by the built function."""
-
-    def response(event: Json) -> Any:
-        answer = function.invoke(event)
-        assert answer.status == "response", answer
-        return answer.body
-
-    return response

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from test_rules import BAD, GOOD
 
-from environments import environment
+from environments import installed
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -50,7 +50,7 @@ def hook(
     request: pytest.FixtureRequest, project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Run:
     """Runs a hook on all files of a project, which are given by name."""
-    programs = environment(request.config.cache.mkdir("pre-commit"), "pre-commit")
+    programs = installed(request.config, "pre-commit")
     home = str(tmp_path_factory.mktemp("pre-commit"))
     ours = tmp_path_factory.mktemp("ours") / "project"
     shutil.copytree(project, ours, ignore=shutil.ignore_patterns(".aws-sam"))

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from test_rules import BAD, GOOD, WRONG, findings, options, parsed, template
 
-from environments import environment
+from environments import installed
 
 ROOT = Path(__file__).parents[2]
 OLDEST = re.findall(r'"cfn-lint>=([\d.]+)"', (ROOT / "pyproject.toml").read_text("utf-8"))
@@ -28,7 +28,7 @@ class CfnLint(Protocol):
 def cfn_lint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> CfnLint:
     """Runs cfn-lint with our rules, in a folder of its own where `bad.yaml` has two problems."""
     requirement = f"cfn-lint[full]{request.param}"
-    programs = environment(request.config.cache.mkdir(requirement), requirement)
+    programs = installed(request.config, requirement)
     folder = tmp_path_factory.mktemp("lint")
     (folder / "bad.yaml").write_text(BAD, "utf-8")
     (folder / "good.yaml").write_text(GOOD, "utf-8")
