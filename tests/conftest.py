@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,18 +20,21 @@ import pytest
 from environments import alone, installed
 
 if TYPE_CHECKING:
-    from emulator import Server
+    from emulator import Account, Server
 
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_known_of_a_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_known_of_a_deployment() -> Iterator[None]:
     """What the machine says of Region, account and profile, or of GitHub, counts nowhere."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        patch.delenv("GITHUB_ACTIONS", raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -50,12 +54,33 @@ def server(emulator: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """The emulator, running. Each account in it is a new one."""
     from emulator import served
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("AWS_PROFILE", raising=False)
-        patch.setenv("AWS_CONFIG_FILE", os.devnull)
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-        with served(emulator / "ministack", tmp_path_factory.mktemp("emulator")) as running:
-            yield running
+    with served(emulator / "ministack", tmp_path_factory.mktemp("emulator")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def account_ids() -> Iterator[str]:
+    return map(str, count(111122223333))
+
+
+@pytest.fixture
+def account(server: Server, account_ids: Iterator[str]) -> Account:
+    """An account of the emulator in which nobody has made anything."""
+    from emulator import Account
+
+    return Account(server, next(account_ids))
+
+
+@pytest.fixture
+def moto_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An account of moto in eu-west-1, in which nobody has made anything, and its credentials."""
+    from moto import mock_aws
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with mock_aws():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +91,15 @@ def registry_program(request: pytest.FixtureRequest) -> str:
     folder = request.config.cache.mkdir("docker-registry")
     with alone(folder.with_name("docker-registry.lock")):
         return registry_server.program(folder)
+
+
+@pytest.fixture(scope="module")
+def registry(registry_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A registry without images that asks for a password: its host and port."""
+    from registry_server import basic
+
+    with basic(registry_program, tmp_path_factory.mktemp("registry")) as host:
+        yield host
 
 
 @pytest.fixture(scope="session")
