@@ -11,12 +11,14 @@ from typing import Protocol
 from xml.etree import ElementTree
 
 import pytest
-from test_rules import BAD, GOOD, WRONG, findings, options, parsed, template
 
 from environments import installed
+from golden_cases import template
+from lint_cases import BAD, CASES, GOOD, findings, options, parsed
 
 ROOT = Path(__file__).parents[2]
 OLDEST = re.findall(r'"cfn-lint>=([\d.]+)"', (ROOT / "pyproject.toml").read_text("utf-8"))
+WITHOUT_OPTIONS = [case for case in CASES if not options(case)]
 EXAMPLES = sorted((ROOT / "examples").iterdir())
 
 
@@ -54,8 +56,31 @@ def test_there_is_an_oldest_version_and_it_is_documented() -> None:
     assert f"cfn-lint {oldest} is the first" in (ROOT / "docs/linting.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("case", WRONG, ids=lambda case: case.name)
-def test_it_finds_what_the_case_says(case: Path, cfn_lint: CfnLint) -> None:
+@pytest.fixture(scope="session")
+def in_one_run(cfn_lint: CfnLint) -> subprocess.CompletedProcess[str]:
+    """A run on the templates of all cases without options: most of a run is its start."""
+    return cfn_lint("--format", "parseable", "--", *map(str, map(template, WITHOUT_OPTIONS)))
+
+
+@pytest.mark.parametrize("case", WITHOUT_OPTIONS, ids=lambda case: case.name)
+def test_it_finds_what_the_case_says(
+    case: Path, in_one_run: subprocess.CompletedProcess[str]
+) -> None:
+    lines = in_one_run.stdout.splitlines()
+    found = [line for line in lines if line.startswith(f"{template(case)}:")]
+    assert parsed("\n".join(found)) == findings(case)
+
+
+def test_it_says_nothing_else(in_one_run: subprocess.CompletedProcess[str]) -> None:
+    lines = sum(len(findings(case)) for case in WITHOUT_OPTIONS)
+    assert len(in_one_run.stdout.splitlines()) == lines > 0
+    assert (in_one_run.returncode, in_one_run.stderr) == (2 | 4, "")
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if options(case)], ids=lambda case: case.name
+)
+def test_it_finds_what_the_case_says_with_its_options(case: Path, cfn_lint: CfnLint) -> None:
     run = cfn_lint("--format", "parseable", *options(case), "--", str(template(case)))
     assert (parsed(run.stdout), run.stderr) == (findings(case), "")
     assert run.returncode == (2 if any(": E" in line for line in findings(case)) else 4)

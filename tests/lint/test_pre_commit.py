@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_rules import BAD, GOOD
 
 from environments import installed
+from lint_cases import BAD, GOOD
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
