@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from environments import alone, installed
+from environments import alone, installed, variables
 
 if TYPE_CHECKING:
     from emulator import Account, Server
@@ -134,8 +134,8 @@ def run_sam(
 
     Takes the command's arguments, and by name what else is to stand in its environment.
     """
-    variables = {
-        **{name: os.environ[name] for name in os.environ if not name.startswith(("AWS_", "SAM_"))},
+    environment = {
+        **variables(sam),
         "AWS_DEFAULT_REGION": "us-east-1",
         "HOME": str(tmp_path_factory.mktemp("home")),
         # SAM wants a Python on the PATH, of any version: there are no requirements to install.
@@ -147,7 +147,7 @@ def run_sam(
         return subprocess.run(
             [sam / "sam", *arguments],
             cwd=project,
-            env={**variables, **more},
+            env={**environment, **more},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

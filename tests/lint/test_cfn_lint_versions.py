@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from environments import installed
+from environments import installed, variables
 from golden_cases import template
 from lint_cases import BAD, CASES, GOOD, findings, options, parsed
 
@@ -35,13 +35,12 @@ def cfn_lint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     (folder / "bad.yaml").write_text(BAD, "utf-8")
     (folder / "good.yaml").write_text(GOOD, "utf-8")
     (folder / ".cfnlintrc").write_text("append_rules: [macro.lint]\n", "utf-8")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [programs / "cfn-lint", *arguments],
             cwd=folder,
-            env={**kept, "HOME": str(folder), "PYTHONPATH": str(ROOT)},
+            env={**variables(programs), "HOME": str(folder), "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             timeout=120,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 import venv
@@ -42,6 +43,16 @@ def _install(python: Path, requirement: str) -> None:
     pip += ["install", "--quiet", "--no-compile", requirement]
     if subprocess.run(uv, capture_output=True, check=False).returncode != 0:
         subprocess.run(pip, check=True)
+
+
+def variables(programs: Path) -> dict[str, str]:
+    """The environment in which these programs run: nothing of the user's that they would heed.
+
+    They start many times, so their bytecode is kept, beside them and not in the project's tree.
+    """
+    heeded = ("AWS_", "GIT_", "SAM_", "PRE_COMMIT_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(heeded)}
+    return {**kept, "PYTHONPYCACHEPREFIX": str(programs.with_name("bytecode"))}
 
 
 @contextmanager
