@@ -1,4 +1,7 @@
-"""Fixtures that several modules of tests share."""
+"""Fixtures that several rooms of tests share, and the order of the files of tests.
+
+What a fixture needs is imported within it, so that a room's tests need only what they use.
+"""
 
 from __future__ import annotations
 
@@ -8,71 +11,95 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-import registry_server
-from emulator import Server, served
-from environments import alone, environment
-from macro.engine.template.document import Json
-from runtime_api import Function, running
+from environments import alone, installed, variables
+
+if TYPE_CHECKING:
+    from emulator import Account, Server
 
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_known_of_a_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_known_of_a_deployment() -> Iterator[None]:
     """What the machine says of Region, account and profile, or of GitHub, counts nowhere."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-
-
-def _installed(request: pytest.FixtureRequest, requirement: str) -> Path:
-    name = f"{requirement}-{sys.version_info.major}.{sys.version_info.minor}"
-    return environment(request.config.cache.mkdir(name), requirement)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        patch.delenv("GITHUB_ACTIONS", raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")
 def sam(request: pytest.FixtureRequest) -> Path:
     """AWS's SAM CLI: the directory of its programs."""
-    return _installed(request, "aws-sam-cli")
-
-
-@pytest.fixture(scope="session")
-def runtime(request: pytest.FixtureRequest) -> Path:
-    """AWS's runtime client for Lambda: the directory of its Python."""
-    if sys.platform != "linux":
-        pytest.skip("AWS's runtime client comes with its HTTP client for Linux alone")
-    return _installed(request, "awslambdaric")
+    return installed(request.config, "aws-sam-cli")
 
 
 @pytest.fixture(scope="session")
 def emulator(request: pytest.FixtureRequest) -> Path:
     """An emulator of AWS that enforces IAM: the directory of its programs."""
-    return _installed(request, "ministack")
+    return installed(request.config, "ministack")
 
 
 @pytest.fixture(scope="module")
 def server(emulator: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The emulator, running. Each account in it is a new one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("AWS_PROFILE", raising=False)
-        patch.setenv("AWS_CONFIG_FILE", os.devnull)
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-        with served(emulator / "ministack", tmp_path_factory.mktemp("emulator")) as running:
-            yield running
+    from emulator import served
+
+    with served(emulator / "ministack", tmp_path_factory.mktemp("emulator")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def account_ids() -> Iterator[str]:
+    return map(str, count(111122223333))
+
+
+@pytest.fixture
+def account(server: Server, account_ids: Iterator[str]) -> Account:
+    """An account of the emulator in which nobody has made anything."""
+    from emulator import Account
+
+    return Account(server, next(account_ids))
+
+
+@pytest.fixture
+def moto_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An account of moto in eu-west-1, in which nobody has made anything, and its credentials."""
+    from moto import mock_aws
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with mock_aws():
+        yield
 
 
 @pytest.fixture(scope="session")
 def registry_program(request: pytest.FixtureRequest) -> str:
     """A real registry of images: its program."""
+    import registry_server
+
     folder = request.config.cache.mkdir("docker-registry")
     with alone(folder.with_name("docker-registry.lock")):
         return registry_server.program(folder)
+
+
+@pytest.fixture(scope="module")
+def registry(registry_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A registry without images that asks for a password: its host and port."""
+    from registry_server import basic
+
+    with basic(registry_program, tmp_path_factory.mktemp("registry")) as host:
+        yield host
 
 
 @pytest.fixture(scope="session")
@@ -107,8 +134,8 @@ def run_sam(
 
     Takes the command's arguments, and by name what else is to stand in its environment.
     """
-    variables = {
-        **{name: os.environ[name] for name in os.environ if not name.startswith(("AWS_", "SAM_"))},
+    environment = {
+        **variables(sam),
         "AWS_DEFAULT_REGION": "us-east-1",
         "HOME": str(tmp_path_factory.mktemp("home")),
         # SAM wants a Python on the PATH, of any version: there are no requirements to install.
@@ -120,7 +147,7 @@ def run_sam(
         return subprocess.run(
             [sam / "sam", *arguments],
             cwd=project,
-            env={**variables, **more},
+            env={**environment, **more},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -130,36 +157,3 @@ def run_sam(
         )
 
     return run
-
-
-@pytest.fixture(scope="session")
-def artefact(run_sam: Callable[..., subprocess.CompletedProcess[str]], project: Path) -> Path:
-    """The directory that `sam build` makes of the function's code, and that goes into Lambda."""
-    built = run_sam("build")
-    assert built.returncode == 0, built.stdout
-    (directory,) = (path for path in (project / ".aws-sam" / "build").iterdir() if path.is_dir())
-    return directory
-
-
-@pytest.fixture(scope="session")
-def function(
-    artefact: Path, runtime: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Function]:
-    """The built function under AWS's runtime client."""
-    handler = re.search(r"Handler: (\S+)", (artefact.parent / "template.yaml").read_text("utf-8"))
-    assert handler
-    output = tmp_path_factory.mktemp("function") / "log"
-    with running(runtime / "python", artefact, handler[1], output) as function:
-        yield function
-
-
-@pytest.fixture(scope="session")
-def invoke(function: Function) -> Callable[[Json], Any]:
-    """A macro's event -> its response, by the built function."""
-
-    def response(event: Json) -> Any:
-        answer = function.invoke(event)
-        assert answer.status == "response", answer
-        return answer.body
-
-    return response

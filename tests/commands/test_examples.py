@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cfnlint.api
 import pytest
 
+from cfn_lint import lint_text
 from macro.commands.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ def test_an_example_expands_to_what_cfn_lint_accepts(
     said = messages.splitlines()
     warned = {line.split(": ")[1].removesuffix(" warning") for line in said}
     assert (code, warned - WARNINGS.get(example.name, set())) == (0, set())
-    matches = cfnlint.api.lint(expanded)
+    matches = lint_text(expanded)
     assert [f"{match.linenumber}: {match.rule.id} {match.message}" for match in matches] == []
     if example.suffix == ".json":
         json.loads(expanded)

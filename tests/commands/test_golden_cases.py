@@ -10,8 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cfnlint.api import ManualArgs, lint
+from cfnlint.api import lint
 
+from cfn_lint import lint_text
 from golden_cases import CASES, EXPANDED, expanded, template
 from macro.commands.cli import main
 from macro.engine.expand import expand
@@ -55,10 +56,17 @@ def test_a_second_pass_changes_nothing(case: Path) -> None:
 def test_cfn_lint_finds_no_error_in_what_comes_out(case: Path) -> None:
     golden = expanded(case)
     assert golden
-    matches = lint(
-        golden.read_bytes().decode("utf-8-sig"), config=ManualArgs(regions=["us-east-1"])
-    )
+    matches = lint_text(golden.read_bytes().decode("utf-8-sig"), "--regions", "us-east-1")
     assert [str(match) for match in matches if match.rule.id.startswith("E")] == []
+
+
+def test_rules_that_are_loaded_once_find_what_new_ones_do() -> None:
+    good = "Resources: {Topic: {Type: AWS::SNS::Topic}}"
+    bad = "Resources: {Topic: {Type: AWS::SNS::Topic, Properties: {TopicName: []}}}"
+    found = [[str(match) for match in lint_text(text)] for text in (good, bad, good, bad)]
+    new = [str(match) for match in lint(bad)]
+    assert found == [[], new, [], new]
+    assert new != []
 
 
 def test_each_case_explains_itself() -> None:

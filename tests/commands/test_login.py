@@ -9,37 +9,25 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from macro.commands.exit_codes import UsageError
 from macro.commands.login import login
 from macro.preflight.aws_calls import AccountError
-from registry_server import READER, Reply, basic, free_port, scripted
+from registry_server import READER, Reply, free_port, scripted
 
 REGION = "eu-west-1"
 HELD = {"username": READER.username, "password": READER.password}
 
 
-@pytest.fixture(scope="module")
-def registry(registry_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with basic(registry_program, tmp_path_factory.mktemp("registry")) as host:
-        yield host
-
-
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    with mock_aws():
-        yield boto3.client("secretsmanager")
+def aws(moto_account: None) -> Any:
+    return boto3.client("secretsmanager")
 
 
 class Run:

@@ -10,20 +10,19 @@ import argparse
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 import macro.preflight.aws_calls
 from macro.commands.exit_codes import UsageError
 from macro.commands.verify import in_threads, verify
 from macro.preflight.aws_calls import AccountError
-from registry_server import READER, basic, basic_pusher, free_port
+from registry_server import READER, basic_pusher, free_port
 
 REGION, ACCOUNT_ID = "eu-west-1", "123456789012"  # moto's
 LOGIN = json.dumps({"username": READER.username, "password": READER.password})
@@ -51,24 +50,16 @@ ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
 
 
 @pytest.fixture(scope="module")
-def registry(registry_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with basic(registry_program, tmp_path_factory.mktemp("registry")) as host:
-        pusher = basic_pusher(host)
-        pusher.image("team/web", "1", "linux/amd64")
-        pusher.index("team/web", "both", "linux/amd64", "linux/arm64")
-        yield host
+def registry(registry: str) -> str:
+    pusher = basic_pusher(registry)
+    pusher.image("team/web", "1", "linux/amd64")
+    pusher.index("team/web", "both", "linux/amd64", "linux/arm64")
+    return registry
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_ACCOUNT_ID"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    with mock_aws():
-        boto3.client("iam").create_role(RoleName="exec", AssumeRolePolicyDocument="{}")
-        yield
+def aws(moto_account: None) -> None:
+    boto3.client("iam").create_role(RoleName="exec", AssumeRolePolicyDocument="{}")
 
 
 @pytest.fixture

@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 
 import pytest
 
 from contract import event, processed
-from emulator import REGION, Account, Json, Principal, Server, Where
+from emulator import REGION, Account, Json, Principal, Where
 from macro.engine.shorthand.block import NAME
 from macro.text.source import parse
 
@@ -90,17 +89,6 @@ ROWS = [
     Row("fargate.json", {"docker.io/library/nginx:1.27": GIVEN}),
 ]
 SERVICE = f"secretsmanager.{REGION}.amazonaws.com"  # as kms:ViaService has it
-
-
-@pytest.fixture(scope="module")
-def account_ids() -> Iterator[int]:
-    return count(111122223333)
-
-
-@pytest.fixture
-def account(server: Server, account_ids: Iterator[int]) -> Account:
-    """An account in which nobody has made anything."""
-    return Account(server, str(next(account_ids)))
 
 
 def transformed(

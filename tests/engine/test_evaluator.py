@@ -246,7 +246,9 @@ def test_sees_a_reference_to_nothing_in_a_branch_never_taken() -> None:
 )
 def test_sees_a_circle(waits: Json) -> None:
     role = {"Type": "AWS::IAM::Role", **waits}
-    assert set(circular_dependency({"Resources": {"Task": task({"Ref": "Role"}), "Role": role}})) == {
+    assert set(
+        circular_dependency({"Resources": {"Task": task({"Ref": "Role"}), "Role": role}})
+    ) == {
         "Task",
         "Role",
     }

@@ -17,10 +17,10 @@ from unittest.mock import patch
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_hostile import JSON, damaged
 
 from contract import REQUEST_ID, TransformFailedError, event, processed
 from golden_cases import CASES, EXPANDED, expanded, template
+from hostile import JSON, damaged
 from macro.engine import __version__
 from macro.engine import handler as module
 from macro.engine.account_settings import (

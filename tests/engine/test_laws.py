@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from functools import partial
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,7 +83,7 @@ def broken(stack: Stack, random: Random) -> list[str]:
         return [*found, f"the expanded template is well-formed: {error}"]
     judged = Judged(stack, expansion, after, flat_before, flat_after)
     for law_of_all in LAWS:
-        found += fault(law_of_all.__name__, lambda: law_of_all(judged))
+        found += fault(law_of_all.__name__, partial(law_of_all, judged))
     for reordered in (shuffled(stack.template, random),):
         again = expand(reordered, context(stack))
         if again.problems or apply(reordered, again.edits) != after:
@@ -103,7 +104,7 @@ def broken_in(judged: Judged, intent: Intent) -> list[str]:
     else:
         for law_of_one in LAWS_OF_DEPLOYMENTS:
             name = law_of_one.__name__
-            found += fault(name, lambda: law_of_one(judged.stack, intent, deployment, before))
+            found += fault(name, partial(law_of_one, judged.stack, intent, deployment, before))
     if found and intent.doubts:
         silent = [name for name in intent.doubts if not warned(judged, name)]
         return [f"no warning on {name}: {found}" for name in silent]
@@ -327,7 +328,7 @@ def added_names_never_meet_those_of_the_author(judged: Judged) -> None:
     taken["Resources"] |= {name: queue for name in added if not name.startswith("Fn::ForEach")}
     expansion = expand(taken, context(stack))
     assert not expansion.problems
-    template = apply(taken, expansion.edits)
+    template: Any = apply(taken, expansion.edits)
     assert all(template["Resources"][name] == taken["Resources"][name] for name in added)
     intent = stack.deployments[0]
     deployment = Deployment(unroll(template, intent.account.parameters), intent.account)

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from macro.text.source import parse
 
@@ -73,13 +71,8 @@ WORLDS: list[tuple[str, dict[str, str], Grants]] = [
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    with mock_aws():
-        boto3.client("iam").create_role(RoleName="exec", AssumeRolePolicyDocument="{}")
-        yield
+def aws(moto_account: None) -> None:
+    boto3.client("iam").create_role(RoleName="exec", AssumeRolePolicyDocument="{}")
 
 
 def deploy(case: str, parameters: dict[str, str]) -> dict[str, str]:

@@ -1,8 +1,5 @@
 """cfn-lint with our rules, and the command `lint`: what they find where, and all of cfn-lint's ways
 to format, configure and ignore it.
-
-A folder of tests/lint is one behaviour: a wrong template, whose comment says what is wrong;
-options.txt, where cfn-lint needs any; and findings.txt, what is found: line, column, rule, text.
 """
 
 from __future__ import annotations
@@ -19,53 +16,17 @@ import pytest
 from cfnlint.api import ManualArgs, lint_file
 from cfnlint.api import lint as lint_text
 
+from golden_cases import template
+from lint_cases import BAD, CASES, GOOD, findings, options, parsed
 from macro.lint.problem_codes import CODES
 from macro.lint.rules import lint, rule_id
 
 ROOT = Path(__file__).parents[2]
-WRONG = sorted((ROOT / "tests/lint").iterdir())
-
-GOOD = """\
-Transform: PrivateImage
-Resources:
-  Task:
-    Type: AWS::ECS::TaskDefinition
-    Properties:
-      ContainerDefinitions:
-        - Name: web
-          Memory: 512
-          PrivateImage:
-            Image: registry.example.com/team/web:1
-            Secret: registry/team
-"""
-BAD = GOOD.replace("Secret:", "Secrt:")
 BAD_FINDINGS = """\
 10:20: EPI103 No secret is named, and the registry table has no entry for this image. Write Secret \
 beside Image, or the registry in Metadata.PrivateImage.Registries.
 11:13: EPI101 PrivateImage has no key Secrt. Did you mean Secret?
 """.splitlines()
-
-
-def template(case: Path) -> Path:
-    (found,) = case.glob("template.*")
-    return found
-
-
-def options(case: Path) -> list[str]:
-    file = case / "options.txt"
-    return file.read_text("utf-8").split() if file.exists() else []
-
-
-def findings(case: Path) -> list[str]:
-    return sorted((case / "findings.txt").read_text("utf-8").splitlines())
-
-
-def parsed(output: str) -> list[str]:
-    """What the format `parseable` says, as findings.txt has it."""
-    return sorted(
-        re.sub(r"^.*?:(\d+):(\d+):\d+:\d+:(\w+):", r"\1:\2: \3 ", line)
-        for line in output.splitlines()
-    )
 
 
 def cfn_lint(
@@ -110,7 +71,7 @@ def linted(folder: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., li
     return run
 
 
-@pytest.mark.parametrize("case", WRONG, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_command_finds_what_the_case_says(
     case: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -120,7 +81,7 @@ def test_the_command_finds_what_the_case_says(
 
 
 def test_each_wrong_template_explains_itself() -> None:
-    texts = [template(case) for case in WRONG if template(case).suffix == ".yaml"]
+    texts = [template(case) for case in CASES if template(case).suffix == ".yaml"]
     assert [path for path in texts if not path.read_text("utf-8").startswith("# ")] == []
 
 

@@ -10,7 +10,7 @@ import argparse
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from macro.preflight import aws_calls
 from macro.preflight.image_pulls import Role
 from macro.preflight.role_checks import check_role
 from macro.preflight.secret_checks import Finding, Secret, check_key, read_secret
-from registry_server import READER, basic, basic_pusher
+from registry_server import READER, basic_pusher
 
 ROOT = Path(__file__).parents[2]
 ID = "111122223333"
@@ -266,26 +266,19 @@ Resources:
 
 
 @pytest.fixture(scope="module")
-def registry(registry_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with basic(registry_program, tmp_path_factory.mktemp("registry")) as host:
-        basic_pusher(host).image("team/web", "1", "linux/amd64")
-        yield host
-
-
-@pytest.fixture(scope="module")
-def account_ids() -> Iterator[int]:
-    return count(222233334444)
+def registry(registry: str) -> str:
+    basic_pusher(registry).image("team/web", "1", "linux/amd64")
+    return registry
 
 
 @pytest.fixture
-def account(server: Server, account_ids: Iterator[int]) -> Account:
+def account(account: Account) -> Account:
     """An account with a stack, in which a secret, its key, a role that may read it; an export."""
-    made = Account(server, str(next(account_ids)))
     login = json.dumps({"username": READER.username, "password": READER.password})
-    key = made.client("kms").create_key()["KeyMetadata"]["Arn"]
+    key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
     allow = [{"Effect": "Allow", "Action": [READ, DECRYPT], "Resource": "*"}]
     policy = {"PolicyName": "read", "PolicyDocument": {"Statement": allow}}
-    trust = {"Effect": "Allow", "Principal": {"AWS": made.id}, "Action": "sts:AssumeRole"}
+    trust = {"Effect": "Allow", "Principal": {"AWS": account.id}, "Action": "sts:AssumeRole"}
     there = {
         "Resources": {
             "ExecutionRole": {
@@ -304,8 +297,8 @@ def account(server: Server, account_ids: Iterator[int]) -> Account:
             "Team": {"Value": {"Fn::GetAtt": ["TeamSecret", "Id"]}, "Export": {"Name": "Team"}}
         },
     }
-    made.deploy(there, {})
-    return made
+    account.deploy(there, {})
+    return account
 
 
 DOCUMENT = (ROOT / "docs" / "verify.md").read_text("utf-8")

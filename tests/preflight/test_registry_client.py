@@ -40,7 +40,6 @@ from registry_server import (
     Reply,
     Request,
     TokenService,
-    basic,
     basic_pusher,
     free_port,
     scripted,
@@ -67,12 +66,6 @@ def refusal(image: str, login: Login | None = READER, wire: Wire | None = None) 
 
 
 # A real registry
-
-
-@pytest.fixture(scope="module")
-def registry(registry_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with basic(registry_program, tmp_path_factory.mktemp("registry")) as host:
-        yield host
 
 
 @pytest.fixture(scope="module")

@@ -131,7 +131,7 @@ def _of_parameters(
     }
     drawn = {pick(*others): None for _ in range(pick(1, 2, 3))}
     pool = {"Prod": prod, **{name: others[name] for name in drawn}}
-    parameters = {"Stage": STAGES}
+    parameters: dict[str, tuple[str, ...]] = {"Stage": STAGES}
     if drawn.keys() & {"SmallProd", "Small"}:
         parameters["Size"] = ("small", "large")
     return pool, parameters

@@ -27,9 +27,7 @@ REGISTRIES = {
 }
 
 
-def container(
-    author: Author, scope: Scope, its: Puller, *, codebuild: bool = False
-) -> Containers:
+def container(author: Author, scope: Scope, its: Puller, *, codebuild: bool = False) -> Containers:
     """One container, with the shorthand or without, that this role pulls."""
     body: dict[str, Json] = {"Name": f"c{author.number()}"}
     if codebuild:

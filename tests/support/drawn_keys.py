@@ -116,7 +116,9 @@ def _template_alias(author: Author, scope: Scope) -> Piece[str | None]:
             "Properties": {**properties, "TargetKeyId": refers},
         }
 
-    sometimes = bool(scope.conditions) and not scope.loop and author.tries("by text under a condition")
+    sometimes = (
+        bool(scope.conditions) and not scope.loop and author.tries("by text under a condition")
+    )
     alias = author.declare(scope, "Alias", body, sometimes=sometimes)
     written = substituted(text) if text != name else name
     if sometimes and not scope.always(alias.condition):
@@ -155,5 +157,3 @@ def _key_body(author: Author, scope: Scope) -> dict[str, Json]:
     }
     document = {"Version": "2012-10-17", "Statement": [statement]}
     return {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": document}}
-
-

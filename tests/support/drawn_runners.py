@@ -51,9 +51,7 @@ def _express_service(author: Author, scope: Scope) -> Containers:
 
 def _project(author: Author, scope: Scope) -> Containers:
     its = puller(author, scope, required=True)
-    environment = author.fork(
-        scope, lambda within: container(author, within, its, codebuild=True)
-    )
+    environment = author.fork(scope, lambda within: container(author, within, its, codebuild=True))
     properties = {"ServiceRole": its.role.text, "Environment": environment.text}
     return Piece(properties, environment.means)
 
@@ -119,9 +117,7 @@ def runner(author: Author, scope: Scope) -> None:
 def loop(author: Author, scope: Scope, *, depth: int = 2) -> None:
     """An Fn::ForEach with resources that run containers, and perhaps one inside it."""
     variable, values, collection = _collection(author, scope)
-    around = tuple(
-        case.turn({variable: value}) for case in scope.around for value in values
-    )
+    around = tuple(case.turn({variable: value}) for case in scope.around for value in values)
     conditions = scope.conditions
     if variable == "Host":  # a policy on a loop's condition would have to be referred to
         conditions = author.top.conditions

@@ -32,13 +32,10 @@ def credentials(author: Author, scope: Scope, *, codebuild: bool) -> Piece[Secre
             return template_secret(author, within, codebuild=codebuild)
         return outside(within)
 
-    if author.tries("no value alone") and author.one_in(3):
-        return Piece({"Secret": NO_VALUE}, lambda case: None)
     if author.tries("key beside a template's secret"):
         secret = template_secret(author, scope, codebuild=codebuild)
-        beside = author.fork(
-            scope, lambda within: template_key(author, within), absent=always(NO_VALUE, None)
-        )
+        no_key: Piece[str | None] = always(NO_VALUE, None)
+        beside = author.fork(scope, lambda within: template_key(author, within), absent=no_key)
         return _with_key(secret, beside)
     if not author.one_in(3):
         plain = author.fork(scope, any_secret, absent=_ABSENT)
@@ -152,7 +149,9 @@ def _secret_by_value(
         return Piece(text, lambda case: secret)
     names = [f"{name}-{index}" for index in range(author.pick(2, 1))] if author.classes else []
     form = author.pick("full", "name", "full" if codebuild else "partial") if names else ""
-    written = [{"full": _HEAD + one + ending, "partial": _HEAD + one}.get(form, one) for one in names]
+    written = [
+        {"full": _HEAD + one + ending, "partial": _HEAD + one}.get(form, one) for one in names
+    ]
     index = known(author, written) if names else None
     if not index:
         return None
@@ -267,9 +266,7 @@ def _declare(
             resource["DependsOn"] = author.pick(*earlier).logical_id
         return resource
 
-    declared = author.declare(
-        scope, "Secret", body, base=base, stem=stem, sometimes=sometimes
-    )
+    declared = author.declare(scope, "Secret", body, base=base, stem=stem, sometimes=sometimes)
     found = DeclaredSecret(
         declared,
         text or None,
@@ -310,7 +307,9 @@ def _one_by_one(author: Author, scope: Scope) -> Piece[Secret | None]:
 
 def _by_loop_id(author: Author) -> Piece[Secret | None]:
     """The secret whose logical id is the loop's variable."""
-    text = author.pick({"Ref": "${Id}"}, {"Ref": {"Fn::Sub": "${Id}"}}, {"Fn::GetAtt": ["${Id}", "Id"]})
+    text = author.pick(
+        {"Ref": "${Id}"}, {"Ref": {"Fn::Sub": "${Id}"}}, {"Fn::GetAtt": ["${Id}", "Id"]}
+    )
     return Piece(text, lambda case: author.loop_secrets[case.variables["Id"]].means(case))
 
 

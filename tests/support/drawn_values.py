@@ -27,9 +27,7 @@ def _parameter(author: Author, given: Given, **declaration: Json) -> Piece[int]:
     return Piece({"Ref": author.given(given, **declaration)}, given.index)
 
 
-def _mapped(
-    author: Author, values: Sequence[str], *, doubtful: Collection[str] = ()
-) -> Piece[int]:
+def _mapped(author: Author, values: Sequence[str], *, doubtful: Collection[str] = ()) -> Piece[int]:
     """A mapping with a row for each value, or one that stands for all that have no row."""
     table = f"Table{author.number()}"
     if author.pick(False, True):
@@ -58,9 +56,7 @@ def _mapped(
     if author.one_in(2):
         author.mappings[table] = rows
     else:
-        by_value: dict[str, Json] = {
-            "Value": {stage: row["Value"] for stage, row in rows.items()}
-        }
+        by_value: dict[str, Json] = {"Value": {stage: row["Value"] for stage, row in rows.items()}}
         author.mappings[table] = by_value
         find[1], find[2] = find[2], find[1]
     return Piece({"Fn::FindInMap": find}, given.index)
@@ -79,9 +75,7 @@ def opaque(author: Author, values: Mapping[str, str], right: Collection[str]) ->
     return found
 
 
-def _opaque(
-    author: Author, values: Mapping[str, str], right: Collection[str]
-) -> Piece[str] | None:
+def _opaque(author: Author, values: Mapping[str, str], right: Collection[str]) -> Piece[str] | None:
     forms = [*values]
     texts = tuple(values.values())
     wrong = frozenset(text for form, text in values.items() if form not in right)

@@ -354,7 +354,7 @@ class Deployment:
         return {key: value for key, value in settled.items() if value is not _ABSENT}
 
     def dangling(self) -> set[tuple[str, str]]:
-        """Each (resource, name) where a resource waits for a resource that does not exist in this deployment."""
+        """Each (resource, name) where a resource waits for a resource that does not exist."""
         known = self.resources.keys() | self.account.parameters.keys() | PSEUDO_PARAMETERS.keys()
         return {
             (logical_id, name)

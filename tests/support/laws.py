@@ -27,6 +27,4 @@ law = settings(
 def context(stack: Stack) -> Context:
     """What `expand` knows of the stack's deployment."""
     account: dict[str, Any] = {"settings": stack.settings} if stack.settings else {}
-    return Context(
-        parameters=dict(stack.parameters), region=REGION, account=ACCOUNT_ID, **account
-    )
+    return Context(parameters=dict(stack.parameters), region=REGION, account=ACCOUNT_ID, **account)

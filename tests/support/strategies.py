@@ -30,7 +30,7 @@ def stacks(draw: st.DrawFn) -> Stack:
 
 @st.composite
 def opaque_stacks(draw: st.DrawFn) -> Stack:
-    """The same with values that nothing is known of, so that some deployments only get a warning."""
+    """The same with values that nothing is known of, so that some only get a warning."""
     return _drawn(Author(draw, enabled(opaque=True)))
 
 
@@ -94,14 +94,12 @@ def _stack(author: Author) -> Stack:
     told = {name: one.told for name, one in author.parameters.items() if one.told is not None}
     told = {name: value for name, value in told.items() if name in template["Parameters"]}
     reached = range(len(switched.values))
-    if switched.values[0] and author.pick(True, False):
+    if switched.values[0] and author.one_in(2):
         # What no condition of another deployment changes is right in all of them, known or not.
         told |= _switches(author, switched.values[0])
         if author.texts:
             reached = range(1)
-    variants = max(
-        [1, *(len(one.values) for group in _groups(author) for one in group.values())]
-    )
+    variants = max([1, *(len(one.values) for group in _groups(author) for one in group.values())])
     deployments = [
         _intent(author, number, variant) for variant in range(variants) for number in reached
     ]

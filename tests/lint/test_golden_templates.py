@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.config import ConfigMixIn
 from cfnlint.decode import decode
 from cfnlint.decode.node import dict_node, list_node, str_node
 from cfnlint.rules import Match
-from cfnlint.runner import Runner
-from test_rules import parsed
 
+from cfn_lint import lint_file
 from golden_cases import CASES, EXPANDED, template
+from lint_cases import parsed
 from macro.engine.expand import expand
 from macro.engine.template.document import Json
 from macro.engine.template.edits import apply
@@ -45,8 +44,7 @@ def arguments(case: Path) -> list[str]:
 
 
 def found(path: Path, *options: str) -> list[Match]:
-    config = ConfigMixIn([*options, "--append-rules", "macro.lint", "--", str(path)])
-    return list(Runner(config).run())
+    return lint_file(path, *options, "--append-rules", "macro.lint")
 
 
 @pytest.mark.parametrize(
@@ -189,5 +187,5 @@ HOSTILE = {
 def test_it_stops_at_nothing_that_cfn_lint_takes(text: str, tmp_path: Path) -> None:
     path = tmp_path / "template.yaml"
     path.write_text(text, "utf-8")
-    list(Runner(ConfigMixIn([str(path)])).run())  # cfn-lint alone does not stop either
+    lint_file(path)  # cfn-lint alone does not stop either
     assert [match.message for match in found(path) if Expanding.id in match.message] == []

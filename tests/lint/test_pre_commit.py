@@ -6,20 +6,21 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from test_rules import BAD, GOOD
 
-from environments import environment
+from environments import installed, variables
+from lint_cases import BAD, GOOD
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def run(*command: str | Path, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str | Path, cwd: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
     """Runs a program with nothing of the user's own configuration of git."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     identity = {
         f"GIT_{role}_{name}": value
         for role in ("AUTHOR", "COMMITTER")
@@ -28,7 +29,7 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> subprocess.Complet
     return subprocess.run(
         command,
         cwd=cwd,
-        env={**kept, **identity, "GIT_CONFIG_GLOBAL": os.devnull, **variables},
+        env={**environment, **identity, "GIT_CONFIG_GLOBAL": os.devnull},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -37,12 +38,13 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> subprocess.Complet
     )
 
 
-def commit_all(folder: Path) -> str:
+def commit_all(folder: Path, environment: Mapping[str, str]) -> str:
     """Makes a git repository of a folder; its commit."""
     for command in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "-m", "all")):
-        done = run("git", *command, cwd=folder)
+        done = run("git", *command, cwd=folder, environment=environment)
         assert done.returncode == 0, done.stdout
-    return run("git", "rev-parse", "HEAD", cwd=folder).stdout.strip()
+    head = run("git", "rev-parse", "HEAD", cwd=folder, environment=environment)
+    return head.stdout.strip()
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +52,15 @@ def hook(
     request: pytest.FixtureRequest, project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Run:
     """Runs a hook on all files of a project, which are given by name."""
-    programs = environment(request.config.cache.mkdir("pre-commit"), "pre-commit")
-    home = str(tmp_path_factory.mktemp("pre-commit"))
+    programs = installed(request.config, "pre-commit")
+    environment = {
+        **variables(programs),
+        "PRE_COMMIT_HOME": str(tmp_path_factory.mktemp("pre-commit")),
+        "PIP_NO_COMPILE": "1",  # of all that cfn-lint depends on, the hooks import little
+    }
     ours = tmp_path_factory.mktemp("ours") / "project"
     shutil.copytree(project, ours, ignore=shutil.ignore_patterns(".aws-sam"))
-    revision = commit_all(ours)
+    revision = commit_all(ours, environment)
 
     def run_hook(name: str, *arguments: str, **files: str) -> subprocess.CompletedProcess[str]:
         folder = tmp_path_factory.mktemp("theirs")
@@ -72,10 +78,10 @@ repos:
         for stem, text in files.items():
             (folder / f"stacks/{stem}.yaml").write_text(text, "utf-8")
         (folder / "other.yaml").write_text("no: template\n", "utf-8")
-        commit_all(folder)
+        commit_all(folder, environment)
         pre_commit = programs / "pre-commit"
         options = ("--all-files", "--color=never")
-        return run(pre_commit, "run", *options, cwd=folder, PRE_COMMIT_HOME=home)
+        return run(pre_commit, "run", *options, cwd=folder, environment=environment)
 
     return run_hook
 

@@ -11,12 +11,14 @@ from typing import Protocol
 from xml.etree import ElementTree
 
 import pytest
-from test_rules import BAD, GOOD, WRONG, findings, options, parsed, template
 
-from environments import environment
+from environments import installed, variables
+from golden_cases import template
+from lint_cases import BAD, CASES, GOOD, findings, options, parsed
 
 ROOT = Path(__file__).parents[2]
 OLDEST = re.findall(r'"cfn-lint>=([\d.]+)"', (ROOT / "pyproject.toml").read_text("utf-8"))
+WITHOUT_OPTIONS = [case for case in CASES if not options(case)]
 EXAMPLES = sorted((ROOT / "examples").iterdir())
 
 
@@ -28,18 +30,17 @@ class CfnLint(Protocol):
 def cfn_lint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> CfnLint:
     """Runs cfn-lint with our rules, in a folder of its own where `bad.yaml` has two problems."""
     requirement = f"cfn-lint[full]{request.param}"
-    programs = environment(request.config.cache.mkdir(requirement), requirement)
+    programs = installed(request.config, requirement)
     folder = tmp_path_factory.mktemp("lint")
     (folder / "bad.yaml").write_text(BAD, "utf-8")
     (folder / "good.yaml").write_text(GOOD, "utf-8")
     (folder / ".cfnlintrc").write_text("append_rules: [macro.lint]\n", "utf-8")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [programs / "cfn-lint", *arguments],
             cwd=folder,
-            env={**kept, "HOME": str(folder), "PYTHONPATH": str(ROOT)},
+            env={**variables(programs), "HOME": str(folder), "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             timeout=120,
@@ -54,8 +55,31 @@ def test_there_is_an_oldest_version_and_it_is_documented() -> None:
     assert f"cfn-lint {oldest} is the first" in (ROOT / "docs/linting.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("case", WRONG, ids=lambda case: case.name)
-def test_it_finds_what_the_case_says(case: Path, cfn_lint: CfnLint) -> None:
+@pytest.fixture(scope="session")
+def in_one_run(cfn_lint: CfnLint) -> subprocess.CompletedProcess[str]:
+    """A run on the templates of all cases without options: most of a run is its start."""
+    return cfn_lint("--format", "parseable", "--", *map(str, map(template, WITHOUT_OPTIONS)))
+
+
+@pytest.mark.parametrize("case", WITHOUT_OPTIONS, ids=lambda case: case.name)
+def test_it_finds_what_the_case_says(
+    case: Path, in_one_run: subprocess.CompletedProcess[str]
+) -> None:
+    lines = in_one_run.stdout.splitlines()
+    found = [line for line in lines if line.startswith(f"{template(case)}:")]
+    assert parsed("\n".join(found)) == findings(case)
+
+
+def test_it_says_nothing_else(in_one_run: subprocess.CompletedProcess[str]) -> None:
+    lines = sum(len(findings(case)) for case in WITHOUT_OPTIONS)
+    assert len(in_one_run.stdout.splitlines()) == lines > 0
+    assert (in_one_run.returncode, in_one_run.stderr) == (2 | 4, "")
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if options(case)], ids=lambda case: case.name
+)
+def test_it_finds_what_the_case_says_with_its_options(case: Path, cfn_lint: CfnLint) -> None:
     run = cfn_lint("--format", "parseable", *options(case), "--", str(template(case)))
     assert (parsed(run.stdout), run.stderr) == (findings(case), "")
     assert run.returncode == (2 if any(": E" in line for line in findings(case)) else 4)
