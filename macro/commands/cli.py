@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from macro import __version__
 from macro.commands.exit_codes import PROBLEMS, USAGE, UsageError
+from macro.commands.quiet_parser import QuietParser, parse
 
 EXPAND_EXAMPLES = """\
 examples:
@@ -66,7 +67,7 @@ def _run(arguments: list[str]) -> int:
         from macro.lint.rules import lint
 
         return lint(arguments[1:])
-    options = _parser().parse_args(arguments)
+    options = parse(_parser(), arguments)
     if options.command == "verify":
         from macro.commands.verify import verify
 
@@ -82,7 +83,7 @@ def _run(arguments: list[str]) -> int:
 
 def _asking_aws(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
     """Runs a command that calls AWS. Raises UsageError where no account can be asked."""
-    from macro.preflight.aws_calls import AccountError
+    from macro.preflight.aws_account import AccountError
 
     try:
         return command(options)
@@ -96,7 +97,7 @@ def _say(text: str, code: int) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = QuietParser(
         prog="python -m macro",
         description="PrivateImage: containers from private registries, in CloudFormation.",
     )
@@ -189,6 +190,12 @@ def _add_login(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     command.add_argument(
         "--tag", metavar="NAME=VALUE", action="append", default=[], help="a tag of the secret"
+    )
+    command.add_argument(
+        "--pull-through-cache",
+        action="store_true",
+        help="let ECR's pull-through cache read the secret too: its name then begins with"
+        " ecr-pullthroughcache/, and it holds the password as accessToken too",
     )
     command.add_argument(
         "--yes", action="store_true", help="overwrite a secret that is there without asking"

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import random
-import re
 import ssl
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from ipaddress import ip_address
+from typing import TypeVar
 from urllib.parse import urljoin
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
-from urllib3.util import make_headers, parse_url
+from urllib3.util import Retry, make_headers, parse_url
 
-CONNECT_SECONDS, READ_SECONDS, BODY_SECONDS = 5.0, 15.0, 30.0
+from macro.preflight.deadline import DeadlineError, within
+
+T = TypeVar("T")
+
+EXCHANGE_SECONDS = 60.0  # for all requests that one question to a registry takes
+CONNECT_SECONDS, READ_SECONDS = 5.0, 15.0
 MOST_BYTES = 4 << 20  # what the OCI distribution spec wants registries to take for a manifest
-ATTEMPTS = 4
-LONGEST_WAIT = 20.0  # seconds; who asks for a longer one is left alone
-
+MOST_HEADER_BYTES = 64 << 10
+RETRIES = 3
+LONGEST_WAIT = 10  # seconds; a registry that asks for a longer one is not asked again
 CONNECTIONS = 10  # to one host at once
-
-_PASSING = (429, 500, 502, 503, 504)
 
 
 class RegistryError(Exception):
@@ -42,14 +42,22 @@ class UnreachableError(RegistryError):
     """No answer has come, at least from where this runs."""
 
 
+class UntrustedError(RegistryError):
+    """There is no TLS with the registry, or this machine does not trust its certificate."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, from where: `url` is that of the request."""
+    """What came back, from where: `url` is that of the request.
+
+    `by_proxy`: a proxy that sees the request may have written it in place of the registry.
+    """
 
     url: str
     status: int
     headers: urllib3.HTTPHeaderDict
     body: bytes = field(repr=False)
+    by_proxy: bool = False
 
 
 def origin(url: str) -> tuple[str | None, str | None, int | None]:
@@ -64,43 +72,15 @@ def _parsed(url: str) -> urllib3.util.Url:
     try:
         return parse_url(url)
     except urllib3.exceptions.HTTPError:
-        raise RegistryError("The registry gives an address that is none.") from None
+        raise RegistryError("The registry gives an invalid URL.") from None
 
 
 def joined(url: str, target: str) -> str:
-    """The URL that a target means which may count from another URL. Raises `RegistryError`."""
+    """The URL that a target means which may be relative to another URL. Raises `RegistryError`."""
     try:
         return urljoin(url, target)
     except ValueError:
-        raise RegistryError("The registry gives an address that is none.") from None
-
-
-def challenges_in(header: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """The challenges of `WWW-Authenticate`: each a scheme and its parameters, in lower case.
-
-    Source: https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1; blanks around the equals sign
-    and values without quotes are understood as well.
-    """
-    scheme, parameters = "", dict[str, str]()
-    for found in _CHALLENGE.finditer(header):
-        if found["scheme"]:
-            if scheme:
-                yield scheme, parameters
-            scheme, parameters = found["scheme"].lower(), {}
-        else:
-            value = found["bare"]
-            if value is None:
-                value = re.sub(r"\\(.)", r"\1", found["quoted"])
-            parameters.setdefault(found["key"].lower(), value)
-    if scheme:
-        yield scheme, parameters
-
-
-_CHALLENGE = re.compile(
-    r'(?P<key>[\w-]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^\s,"]+))'
-    r"|(?P<scheme>[\w-]+)(?=[\s,]|$)",
-    re.ASCII,
-)
+        raise RegistryError("The registry gives an invalid URL.") from None
 
 
 def _is_loopback(host: str) -> bool:
@@ -110,15 +90,35 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+class _Retry(Retry):
+    """urllib3's policy, for which a `Retry-After` that makes no sense is as if there were none."""
+
+    def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
+        try:
+            return super().get_retry_after(response)
+        except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
+            return None
+
+
+# Only answers are followed by another attempt, and redirects are the registry client's to judge.
+_RETRY = _Retry(
+    total=RETRIES,
+    status_forcelist=(429, 500, 502, 503, 504),
+    backoff_factor=0.5,
+    backoff_jitter=0.5,
+    retry_after_max=LONGEST_WAIT,
+)
+
+
 @dataclass(frozen=True)
-class Wire:
+class HttpClient:
     """Sends requests. `plain_http` has the hosts, with port if not 80, that have no TLS.
 
-    `sleep` waits so many seconds between attempts.
+    `seconds` is how long one question to a registry may take, with all its requests.
     """
 
     plain_http: frozenset[str] = frozenset()
-    sleep: Callable[[float], None] = time.sleep
+    seconds: float = EXCHANGE_SECONDS
 
     def scheme(self, host: str) -> str:
         """How a registry is called: plainly where it is on this machine, or named as such."""
@@ -143,28 +143,42 @@ class Wire:
                 raise RegistryError(
                     message, "Ask the registry's owner for a realm that is https://."
                 )
-            raise RegistryError("The registry sends on to a place that is not reached by TLS.")
+            raise RegistryError("The registry redirects to a place that is not reached by TLS.")
 
-    def retried(self, method: str, url: str, headers: Mapping[str, str]) -> Answer:
+    def in_time(self, host: str, exchange: Callable[[], T]) -> T:
+        """What an exchange with a registry returns. Raises `UnreachableError` at the deadline."""
+        try:
+            return within(self.seconds, exchange)
+        except DeadlineError:
+            raise UnreachableError(
+                f"{host} does not end its answers within {self.seconds:.0f} s."
+            ) from None
+
+    def request(self, method: str, url: str, headers: Mapping[str, str]) -> Answer:
         """The answer to a request, which is sent again where that may help.
 
         Raises `RegistryError` where there is none, or one that is larger than any manifest.
         """
-        for attempt in range(1, ATTEMPTS + 1):
-            answer = self._sent(method, url, headers)
-            if answer.status not in _PASSING or attempt == ATTEMPTS:
-                break
-            wait = _asked_to_wait(answer)
-            if wait > LONGEST_WAIT:
-                break
-            # Nobody else who was turned away now comes back at the same moment.
-            self.sleep(wait + random.uniform(0.5, 1) * 2 ** (attempt - 1))
-        return answer
+        retry: Retry = _RETRY
+        while True:
+            answer, response = self._sent(method, url, headers)
+            asked = retry.get_retry_after(response)
+            if not retry.is_retry(method, answer.status, asked is not None):
+                return answer
+            if asked is not None and asked >= LONGEST_WAIT:
+                return answer
+            try:
+                retry = retry.increment(method, url, response)
+            except urllib3.exceptions.MaxRetryError:
+                return answer
+            retry.sleep(response)
 
-    def _sent(self, method: str, url: str, headers: Mapping[str, str]) -> Answer:
-        host = _parsed(url).netloc
+    def _sent(
+        self, method: str, url: str, headers: Mapping[str, str]
+    ) -> tuple[Answer, urllib3.BaseHTTPResponse]:
+        host = _parsed(url).netloc or "The registry"
         try:
-            response = self._pool(url).request(
+            response = self._pool(url, self._machine_trust).request(
                 method,
                 url,
                 headers={**_HEADERS, **headers},
@@ -172,46 +186,103 @@ class Wire:
                 decode_content=False,
                 redirect=False,
                 retries=False,
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+                timeout=_TIMEOUT,
             )
             try:
                 body = _read(response, host)
             finally:
                 response.close()
         except urllib3.exceptions.HTTPError as error:
-            raise _unreachable(error, host) from None
-        return Answer(url, response.status, response.headers, body)
+            raise _no_answer(error, host) from None
+        if response.status == 407 and _proxy(url):
+            raise RegistryError(*_PROXY_LOGIN, certain=False)
+        by_proxy = _parsed(url).scheme == "http" and _proxy(url) is not None
+        return Answer(url, response.status, response.headers, body, by_proxy), response
 
-    def _pool(self, url: str) -> urllib3.PoolManager:
-        parts = _parsed(url)
-        proxy = getproxies().get(parts.scheme or "")
-        if not proxy or _is_loopback(parts.host or "") or proxy_bypass(parts.host or ""):
-            return self._direct
-        auth = _parsed(proxy).auth
-        headers = make_headers(proxy_basic_auth=auth) if auth else None
-        return urllib3.ProxyManager(proxy, proxy_headers=headers, ssl_context=self._tls)
+    def is_publicly_trusted(self, url: str) -> bool | None:
+        """Whether a public certificate authority vouches for the host, as for whom a task calls.
+
+        What this machine trusts beside those, a task does not. None: it cannot be told from here,
+        since there is no answer, or a proxy between that may bring its own certificate.
+        """
+        try:
+            return within(self.seconds, lambda: self._has_public_certificate(url))
+        except DeadlineError:
+            return None
+
+    def _has_public_certificate(self, url: str) -> bool | None:
+        try:
+            self._pool(url, self._public_trust).request(
+                "HEAD",
+                url,
+                headers=_HEADERS,
+                preload_content=False,
+                redirect=False,
+                retries=False,
+                timeout=_TIMEOUT,
+            ).close()
+        except urllib3.exceptions.SSLError:
+            return None if _proxy(url) else False
+        except (urllib3.exceptions.HTTPError, RegistryError):
+            return None
+        return True
+
+    def _pool(self, url: str, direct: urllib3.PoolManager) -> urllib3.PoolManager:
+        proxy = _proxy(url)
+        if not proxy:
+            return direct
+        try:
+            auth = parse_url(proxy).auth
+            headers = make_headers(proxy_basic_auth=auth) if auth else None
+            context = direct.connection_pool_kw["ssl_context"]
+            return urllib3.ProxyManager(proxy, proxy_headers=headers, ssl_context=context)
+        except (urllib3.exceptions.HTTPError, ValueError):
+            message = "The address of the proxy in the environment is not an http:// URL."
+            fix = "Correct HTTPS_PROXY, or name the registry in NO_PROXY."
+            raise RegistryError(message, fix, certain=False) from None
 
     @cached_property
-    def _direct(self) -> urllib3.PoolManager:
-        return urllib3.PoolManager(maxsize=CONNECTIONS, ssl_context=self._tls)
-
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        """Trusts what this machine trusts; where that is nothing, what AWS's SDK trusts."""
+    def _machine_trust(self) -> urllib3.PoolManager:
+        """Trusts what this machine trusts; where that is nothing, public authorities."""
         context = ssl.create_default_context()
         if not context.cert_store_stats()["x509_ca"]:
-            from botocore.httpsession import get_cert_path
+            context = _public_authorities()
+        return urllib3.PoolManager(maxsize=CONNECTIONS, ssl_context=context)
 
-            context.load_verify_locations(get_cert_path(True))
-        return context
+    @cached_property
+    def _public_trust(self) -> urllib3.PoolManager:
+        return urllib3.PoolManager(maxsize=CONNECTIONS, ssl_context=_public_authorities())
 
+
+def _public_authorities() -> ssl.SSLContext:
+    """Trusts the authorities that Mozilla lists, as Amazon Linux and so AWS's agents do."""
+    from botocore import httpsession
+
+    return ssl.create_default_context(cafile=httpsession.DEFAULT_CA_BUNDLE)
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy between here and a URL, as the environment names it."""
+    parts = _parsed(url)
+    host = parts.host or ""
+    proxy = getproxies().get(parts.scheme or "")
+    if not proxy or _is_loopback(host) or proxy_bypass(parts.netloc or host):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+_TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
 
 # No compression: what is small on its way must not be large here.
 _HEADERS = {"User-Agent": "private-image-macro", "Accept-Encoding": "identity"}
 
+_PROXY_LOGIN = ("The proxy asks for a login.", "Write it into HTTPS_PROXY, or ask its owner.")
 
-def _read(response: urllib3.BaseHTTPResponse, host: str | None) -> bytes:
-    end = time.monotonic() + BODY_SECONDS
+
+def _read(response: urllib3.BaseHTTPResponse, host: str) -> bytes:
+    """The body. Raises `RegistryError` where it, or its headers, are larger than they may be."""
+    if sum(len(key) + len(value) for key, value in response.headers.items()) > MOST_HEADER_BYTES:
+        raise RegistryError(f"{host} sends more than {MOST_HEADER_BYTES >> 10} KiB of headers.")
     body = bytearray()
     while piece := response.read1(1 << 16):
         body += piece
@@ -219,33 +290,26 @@ def _read(response: urllib3.BaseHTTPResponse, host: str | None) -> bytes:
             raise RegistryError(
                 f"{host} sends more than {MOST_BYTES >> 20} MiB where a manifest should be."
             )
-        if time.monotonic() > end:
-            raise UnreachableError(f"{host} takes longer than {BODY_SECONDS:.0f} s to answer.")
     return bytes(body)
 
 
-def _asked_to_wait(answer: Answer) -> float:
-    """The seconds of `Retry-After`, which may be a date; 0 where there is none that makes sense."""
-    value = answer.headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return 0.0
-
-
-def _unreachable(error: urllib3.exceptions.HTTPError, host: str | None) -> RegistryError:
+def _no_answer(error: urllib3.exceptions.HTTPError, host: str) -> RegistryError:
     match error:
+        case urllib3.exceptions.ProxyError():
+            if "407" in str(error.original_error):
+                return RegistryError(*_PROXY_LOGIN, certain=False)
+            message = f"The proxy between here and {host} cannot be reached, or refuses."
+            fix = "Check HTTPS_PROXY, or name the registry in NO_PROXY."
+            return RegistryError(message, fix, certain=False)
         case urllib3.exceptions.NameResolutionError():
-            return UnreachableError(f"There is no host {host}, as far as is known here.")
+            return UnreachableError(f"The host {host} does not exist, as far as is known here.")
         case urllib3.exceptions.NewConnectionError():
             return UnreachableError(f"{host} cannot be reached.")
         case urllib3.exceptions.TimeoutError():
             return UnreachableError(f"{host} does not answer in time.")
         case urllib3.exceptions.SSLError():
-            fix = "A registry without TLS needs --plain-http; an own CA needs SSL_CERT_FILE."
-            return RegistryError(
-                f"There is no TLS with {host}, or its certificate is not trusted.", fix
+            return UntrustedError(
+                f"There is no TLS with {host}, or its certificate is not trusted.",
+                "Give the registry a certificate of a public certificate authority.",
             )
     return UnreachableError(f"{host} breaks off, or does not speak HTTP.")

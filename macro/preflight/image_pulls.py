@@ -15,13 +15,15 @@ from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, get
 from macro.engine.template.intrinsics import attribute
 from macro.engine.template.stack import Context, Stack
-from macro.preflight.evaluation import Turn, UnknownValueError, Values, filled
+from macro.preflight.deployed_values import Turn, UnknownValueError, Values, filled
+from macro.preflight.launch_types import is_on_fargate, run_on_fargate
+from macro.preflight.template_policies import RolePolicies, role_policies
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
+class ExecutionRole:
     """An execution role by its name; `account` where it is known to be another one's."""
 
     name: str
@@ -29,12 +31,14 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
-class Pull:
+class ImagePull:
     """What a container pulls, in one case; what is not known yet is `UnknownValueError`.
 
     `path` leads to the container, `container` names it. `secret` is what the service gets: an ARN
     or a name; None: the image is public. `grant` is what the role gets for this container: nothing
-    where the author vouches for the role, None where the container has no shorthand.
+    where the author vouches for the role, None where the container has no shorthand; then
+    `policies` has what the template's own policies are of a role that is in the template.
+    `on_fargate`: the template says that Fargate runs it.
     """
 
     path: Path
@@ -42,13 +46,15 @@ class Pull:
     image: str | UnknownValueError
     platform: str | UnknownValueError
     secret: str | None | UnknownValueError
-    role: Role | UnknownValueError
+    role: ExecutionRole | UnknownValueError
     grant: tuple[Permission, ...] | None | UnknownValueError
+    policies: RolePolicies | None = None
+    on_fargate: bool = False
 
 
 def read_pulls(
     expansion: Expansion, expanded: dict[str, Json], context: Context, values: Values
-) -> Iterator[Pull]:
+) -> Iterator[ImagePull]:
     """What the containers of a template pull that have shorthand, or credentials written by hand.
 
     `expanded` is what the expansion makes of the template. What a known condition leaves out is not
@@ -73,6 +79,7 @@ def read_pulls(
             return None
         return Conditions(together) if stack.solver.possible(Conditions(together)) else None
 
+    on_fargate = run_on_fargate(stack, values)
     for resource in stack.resources:
         for container in find_containers(resource):
             if (there := reached({}, container.when)) is None:
@@ -80,25 +87,34 @@ def read_pulls(
             has_shorthand = container.path in short
             if has_shorthand or container.place.credentials.key in container.body:
                 own = by_place.get(container.path, []) if has_shorthand else None
-                yield from _Reader(container, own, values, reached).read(there)
+                reader = _ContainerReader(container, stack, own, values, reached, on_fargate)
+                yield from reader.read(there)
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class _ContainerReader:
     """Reads one container."""
 
     container: Container
+    stack: Stack
     grants: list[Grant] | None
     values: Values
     reached: Callable[..., Conditions | None]
+    on_fargate: frozenset[str]
 
-    def read(self, when: Conditions) -> Iterator[Pull]:
+    def read(self, when: Conditions) -> list[ImagePull]:
+        """What the container pulls in each case; one that cannot be read takes no other with it."""
         try:
-            turns = list(self.values.turns(self.container.resource.loops))
-        except UnknownValueError as unknown:
-            label = self.container.resource.logical_id
-            yield Pull(self.container.path, label, *(unknown,) * 5)
-            return
+            return list(self._read(when))
+        except UnknownValueError as error:
+            unknown = error
+        except Exception as error:  # noqa: BLE001 # a fault of ours is not the template's
+            unknown = UnknownValueError(f"This cannot be read ({type(error).__name__}).")
+        label = self.container.resource.logical_id
+        return [ImagePull(self.container.path, label, *(unknown,) * 5)]
+
+    def _read(self, when: Conditions) -> Iterator[ImagePull]:
+        turns = list(self.values.turns(self.container.resource.loops))
         images = list(branches(self.container.body.get("Image"), (), when))
         roles = list(
             branches(self.container.owner.get(self.container.place.execution_role), (), when)
@@ -122,14 +138,14 @@ class _Reader:
             for _, secret, inner in branches(credentials.get(shape.parameter), (), holds):
                 yield (None if secret == NO_VALUE else secret), inner
 
-    def _pull(self, image: Json, secret: Json, role: Json, turn: Turn) -> Pull:
+    def _pull(self, image: Json, secret: Json, role: Json, turn: Turn) -> ImagePull:
         def known(value: Json) -> str | UnknownValueError:
             return _or_unknown(lambda: self.values.text(value, turn))
 
         name = get(self.container.body, "Name") or get(self.container.body, "ContainerName")
         shown = known(name) if name else ""
         label = filled(self.container.resource.logical_id, turn)
-        return Pull(
+        return ImagePull(
             self.container.path,
             f"{label}/{shown}" if isinstance(shown, str) and shown else label,
             known(image),
@@ -137,6 +153,8 @@ class _Reader:
             None if secret is None else known(secret),
             _or_unknown(lambda: self._role(role, turn)),
             None,
+            self._policies(role, turn) if self.grants is None else None,
+            on_fargate=is_on_fargate(self.container, turn, self.on_fargate, self.values),
         )
 
     def _platform(self, turn: Turn) -> str:
@@ -163,16 +181,22 @@ class _Reader:
             )
         )
 
-    def _role(self, value: Json, turn: Turn) -> Role:
+    def _role(self, value: Json, turn: Turn) -> ExecutionRole:
         if value in (None, NO_VALUE):
             raise UnknownValueError("No execution role is named.")
         named = attribute(value)
         if named and named[1] in ("", "Arn") and self.values.declares(named[0], turn):
-            return Role(self.values.physical(named[0], turn).rpartition("/")[2])
+            return ExecutionRole(self.values.physical(named[0], turn).rpartition("/")[2])
         text = self.values.text(value, turn)
         fields = text.split(":", 5)
         account = fields[4] if len(fields) == 6 else None
-        return Role(text.rpartition("/")[2], account)
+        return ExecutionRole(text.rpartition("/")[2], account)
+
+    def _policies(self, role: Json, turn: Turn) -> RolePolicies | None:
+        named = attribute(role)
+        if not named or named[1] not in ("", "Arn") or not self.values.declares(named[0], turn):
+            return None
+        return role_policies(filled(named[0], turn), self.stack, self.values)
 
     def _granted(
         self, when: Conditions, turn: Turn

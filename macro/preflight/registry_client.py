@@ -1,4 +1,4 @@
-"""The registry's HTTP API: may this login pull this image, and for which platforms is it there?
+"""The registry's HTTP API: may this login pull this image, and for which platforms does it exist?
 
 Sources:
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md (the API, its errors),
@@ -17,10 +17,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from macro.preflight.http import Answer, RegistryError, Wire, challenges_in, joined, origin
-from macro.preflight.image_reference import Reference, api_host
+from macro.engine.shorthand.image_reference import DOCKER_HUB_NAMES, ImageReference
+from macro.preflight.challenges import challenges_in
+from macro.preflight.http import Answer, HttpClient, RegistryError, joined, origin
 
 REDIRECTS = 5
+DOCKER_HUB_API = "registry-1.docker.io"
 
 _INDEXES = (
     "application/vnd.oci.image.index.v1+json",
@@ -51,48 +53,100 @@ class Login:
         return f"Basic {base64.b64encode(pair).decode()}"
 
 
-def check_login(host: str, login: Login, wire: Wire) -> bool:
+@dataclass(frozen=True, slots=True)
+class FoundImage:
+    """An image that a registry lets a login pull.
+
+    `platforms` has those for which it exists, such as `linux/amd64`; sorted. `asked_for_login`: the
+    registry has asked for a login. `origins` has the hosts that were called to find the image, each
+    as a URL: a task calls the same.
+    """
+
+    platforms: tuple[str, ...]
+    asked_for_login: bool
+    origins: tuple[str, ...]
+
+
+def api_host(registry: str) -> str:
+    """The host that has a registry's API: for Docker Hub another one than images name.
+
+    Source: https://github.com/moby/moby/blob/master/daemon/pkg/registry/config.go
+    """
+    return DOCKER_HUB_API if registry in DOCKER_HUB_NAMES else registry
+
+
+def version_of(reference: ImageReference) -> str:
+    """The tag or the digest that an image is pulled by; with both, the digest."""
+    return reference.digest or reference.tag or "latest"
+
+
+def check_login(host: str, login: Login, client: HttpClient) -> bool:
     """Logs in to a registry. False: it lets anybody in, so nothing is known of the login.
 
     Raises `RegistryError` where the registry does not accept the login, or gives no usable answer.
     """
-    registry = Registry(api_host(host), login, wire)
-    answer = registry.call("GET", "/v2/")
-    if answer.status == 200 and not registry.asked:
-        # One that lets anybody look may still tell a wrong login from a right one.
-        answer = registry.call("GET", "/v2/", login.basic)
+    return client.in_time(host, lambda: _check_login(host, login, client))
+
+
+def _check_login(host: str, login: Login, client: HttpClient) -> bool:
+    session = RegistrySession(api_host(host), login, client)
+    answer = session.call("GET", "/v2/")
+    if answer.status == 200 and not session.asked:
+        # One that lets anybody look may still know a wrong login from a right one.
+        answer = session.call("GET", "/v2/", login.basic)
     if answer.status in (401, 403):
-        raise registry.refused_login()
+        raise session.refused_login()
     if answer.status != 200:
         raise _unexpected(answer)
-    return registry.asked
+    return session.asked
 
 
-def find_platforms(reference: Reference, login: Login | None, wire: Wire) -> tuple[str, ...]:
-    """The platforms, such as `linux/amd64`, for which an image is there; sorted.
+def find_image(
+    reference: ImageReference, platform: str, login: Login | None, client: HttpClient
+) -> FoundImage:
+    """Looks an image up at its registry, as a task would that runs on a platform.
 
     The login is checked even where anybody may pull. Raises `RegistryError` where the image may not
-    be pulled, is not there, or what is there is not this image.
+    be pulled, does not exist, or what the registry has is not this image; whether it exists for the
+    platform is for the caller to see.
     """
+    return client.in_time(
+        api_host(reference.registry), lambda: _find_image(reference, platform, login, client)
+    )
+
+
+def _find_image(
+    reference: ImageReference, platform: str, login: Login | None, client: HttpClient
+) -> FoundImage:
     scope = f"repository:{reference.repository}:pull"
-    registry = Registry(reference.host, login, wire, scope)
-    base = f"/v2/{reference.repository}"
-    if login and registry.call("GET", "/v2/").status == 401 and not registry.by_token:
-        raise registry.refused_login()
-    found = registry.call("HEAD", f"{base}/manifests/{reference.version}")
-    if found.status != 200:
-        raise registry.refused_pull(found, reference)
-    digest = reference.version
+    session = RegistrySession(api_host(reference.registry), login, client, scope)
+    if login and session.call("GET", "/v2/").status == 401 and not session.by_token:
+        raise session.refused_login()
+    platforms = _platforms_of(session, reference, platform)
+    return FoundImage(platforms, session.asked, tuple(session.origins))
+
+
+def _platforms_of(
+    session: RegistrySession, reference: ImageReference, platform: str
+) -> tuple[str, ...]:
+    base, version = f"/v2/{reference.repository}", version_of(reference)
+
+    def answer_to(method: str, path: str) -> Answer:
+        answer = session.call(method, f"{base}/{path}")
+        if answer.status != 200:
+            raise session.refused_pull(answer, reference)
+        return answer
+
+    found = answer_to("HEAD", f"manifests/{version}")
+    digest = version
     if not _DIGEST.fullmatch(digest):
         if ":" in digest:
             raise RegistryError(
                 "The image's digest is of a kind that cannot be checked.", certain=False
             )
-        said = found.headers.get("Docker-Content-Digest", "")
-        digest = said if _DIGEST.fullmatch(said) else ""
-    answer = registry.call("GET", f"{base}/manifests/{digest or reference.version}")
-    if answer.status != 200:
-        raise registry.refused_pull(answer, reference)
+        sent = found.headers.get("Docker-Content-Digest", "")
+        digest = sent if _DIGEST.fullmatch(sent) else ""
+    answer = answer_to("GET", f"manifests/{digest or version}")
     kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind not in (*_INDEXES, *_MANIFESTS):
         shown = kind[:100] or "no type"
@@ -101,29 +155,33 @@ def find_platforms(reference: Reference, login: Login | None, wire: Wire) -> tup
         )
     manifest = _checked(answer, digest)
     if kind in _INDEXES:
-        return tuple(sorted(set(_platforms(manifest))))
+        digests = dict(reversed([*_manifests(manifest)]))  # of several, the first counts
+        if platform in digests:
+            named = session.call("HEAD", f"{base}/manifests/{digests[platform]}")
+            if named.status == 404:
+                message = f"The registry names a manifest for {platform} that does not exist."
+                raise RegistryError(message, "Push the image again.")
+            if named.status != 200:
+                raise session.refused_pull(named, reference)
+        return tuple(sorted(digests))
     config = _member(manifest, "config", dict)
     if config.get("mediaType") not in _CONFIGS:
         message = "What the registry has by this name is no container image."
         raise RegistryError(message, "Name an image; charts and other artifacts have a tag too.")
-    digest = _member(config, "digest", str)
-    if not _DIGEST.fullmatch(digest):
-        raise _malformed()
-    answer = registry.call("GET", f"{base}/blobs/{digest}")
-    if answer.status != 200:
-        raise registry.refused_pull(answer, reference)
-    return (_platform(_checked(answer, digest)),)
+    digest = _digest_in(config)
+    return (_platform(_checked(answer_to("GET", f"blobs/{digest}"), digest)),)
 
 
-class Registry:
+class RegistrySession:
     """One registry and one login: keeps what the registry's challenge came to."""
 
-    def __init__(self, host: str, login: Login | None, wire: Wire, scope: str = "") -> None:
+    def __init__(self, host: str, login: Login | None, client: HttpClient, scope: str = "") -> None:
         self.host = host
         self.asked = False  # whether the registry has asked for a login
         self.by_token = False  # whether its token service has accepted the login
-        self._login, self._wire, self._scope = login, wire, scope
-        self._base = f"{wire.scheme(host)}://{host}"
+        self.origins: dict[str, None] = {}  # what was called, in the order of the calls
+        self._login, self._client, self._scope = login, client, scope
+        self._base = f"{client.scheme(host)}://{host}"
         self._authorization: str | None = None
         self._answered: list[dict[str, dict[str, str]]] = []
 
@@ -135,7 +193,7 @@ class Registry:
             return answer
         if origin(answer.url) != origin(url):
             # The login is the registry's: no other host may ask for it.
-            raise RegistryError("The registry sends on to another host, which asks for a login.")
+            raise RegistryError("The registry redirects to another host, which asks for a login.")
         self.asked = True
         challenges = dict(challenges_in(", ".join(answer.headers.getlist("WWW-Authenticate"))))
         if challenges in self._answered:
@@ -148,17 +206,22 @@ class Registry:
         return self._follow(method, url, authorization)
 
     def _follow(self, method: str, url: str, authorization: str | None) -> Answer:
-        """Sends a request, and goes where it is sent on to: to another host without login."""
+        """Sends a request, and follows redirects: to another host without the login."""
         for _ in range(REDIRECTS + 1):
-            answer = self._wire.retried(method, url, self._headers(authorization))
+            answer = self._request(method, url, self._headers(authorization))
             if answer.status not in (301, 302, 303, 307, 308):
                 return answer
             target = joined(url, answer.headers.get("Location", ""))
-            self._wire.check_step(url, target)
+            self._client.check_step(url, target)
             if origin(target) != origin(url):
                 authorization = None
             url = target
-        raise RegistryError(f"The registry sends on more than {REDIRECTS} times.")
+        raise RegistryError(f"The registry redirects more than {REDIRECTS} times.")
+
+    def _request(self, method: str, url: str, headers: dict[str, str]) -> Answer:
+        scheme, host, port = origin(url)
+        self.origins[f"{scheme}://{host}:{port}"] = None
+        return self._client.request(method, url, headers)
 
     def _headers(self, authorization: str | None) -> dict[str, str]:
         headers = {"Accept": ", ".join((*_INDEXES, *_MANIFESTS, *_CONFIGS, "application/json"))}
@@ -187,14 +250,14 @@ class Registry:
     def _token(self, realm: str, challenge: dict[str, str]) -> str | None:
         """The token that the token service of this registry gives, without a login for what is
         public; None: it gives none without."""
-        self._wire.check_step(self._base, realm, "token service")
+        self._client.check_step(self._base, realm, "token service")
         wanted = {"service": challenge.get("service"), "scope": challenge.get("scope", self._scope)}
         query = urlencode({name: value for name, value in wanted.items() if value})
         url = f"{realm}{'&' if '?' in realm else '?'}{query}" if query else realm
         headers = {"Accept": "application/json"}
         if self._login:
             headers["Authorization"] = self._login.basic
-        answer = self._wire.retried("GET", url, headers)
+        answer = self._request("GET", url, headers)
         if answer.status in (401, 403):
             if self._login is None:
                 return None
@@ -215,9 +278,9 @@ class Registry:
             " pull.",
         )
 
-    def refused_pull(self, answer: Answer, reference: Reference) -> RegistryError:
+    def refused_pull(self, answer: Answer, reference: ImageReference) -> RegistryError:
         """Why an image cannot be pulled, where the answer is not 200."""
-        name = f"the repository {reference.repository}"
+        name, version = f"the repository {reference.repository}", version_of(reference)
         if answer.status in (401, 403):
             if self._login is None:
                 return RegistryError(
@@ -228,12 +291,12 @@ class Registry:
             return RegistryError(
                 f"{self.host} accepts the login, but does not let it pull {name}.",
                 "Check the name, and give the user the right to pull; many registries say the same"
-                " where there is no such repository.",
+                " where the repository does not exist.",
             )
         if answer.status == 404:
-            what = "digest" if ":" in reference.version else "tag"
+            what = "digest" if ":" in version else "tag"
             return RegistryError(
-                f"{self.host} has no {what} {reference.version} in {name}.",
+                f"{self.host} has no {what} {version} in {name}.",
                 "Check the image's name and version, or push it first.",
             )
         return _unexpected(answer)
@@ -266,12 +329,20 @@ def _member(value: dict[str, Any], key: str, kind: type[Any]) -> Any:
     return value[key]
 
 
-def _platforms(index: dict[str, Any]) -> Iterator[str]:
+def _manifests(index: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The manifests in an index: each one's platform and its digest."""
     for manifest in _member(index, "manifests", list):
         platform = manifest.get("platform") if isinstance(manifest, dict) else None
-        # Attestations stand in the index for a platform that is called unknown.
+        # Attestations are in the index for a platform that is called unknown.
         if isinstance(platform, dict) and platform.get("os") != "unknown":
-            yield _platform(platform)
+            yield _platform(platform), _digest_in(manifest)
+
+
+def _digest_in(descriptor: dict[str, Any]) -> str:
+    digest: str = _member(descriptor, "digest", str)
+    if not _DIGEST.fullmatch(digest):
+        raise _malformed()
+    return digest
 
 
 def _platform(described: dict[str, Any]) -> str:
@@ -291,4 +362,7 @@ def _unexpected(answer: Answer, who: str = "registry") -> RegistryError:
         message = f"The {who} has had too many requests and takes no more for now."
         return RegistryError(message, "Try again later.", certain=False)
     fix = "Try again later." if answer.status >= 500 else _IS_IT_ONE
+    if answer.by_proxy:
+        message = f"The {who}, or the proxy before it, answers with status {answer.status}."
+        return RegistryError(message, fix, certain=False)
     return RegistryError(f"The {who} answers with status {answer.status}.", fix)

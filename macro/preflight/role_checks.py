@@ -1,53 +1,112 @@
-"""May a role that is there already read a secret, once it has its grant? IAM's simulation says."""
+"""May an existing role read a secret, once it has its grant? Simulation and policies tell."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from macro.engine.grants.permissions import Permission, document
-from macro.preflight.aws_calls import Account, AwsError, MissingError
-from macro.preflight.evaluation import url_suffix
-from macro.preflight.image_pulls import Role
-from macro.preflight.secret_checks import DECRYPT, READ, Finding, Secret, failed, unknown, untold
+from macro.preflight.aws_account import Account, AwsError, MissingError
+from macro.preflight.deployed_values import url_suffix
+from macro.preflight.findings import Finding, failed, unanswered, unknown
+from macro.preflight.image_pulls import ExecutionRole
+from macro.preflight.policy_evaluation import Request, evaluate
+from macro.preflight.secret_checks import DECRYPT, READ, StoredSecret
+
+
+@dataclass(frozen=True, slots=True)
+class _Role:
+    """A role as it is in the account, and the grant that it gets on top.
+
+    `advice` is for where nothing allows what it needs.
+    """
+
+    arn: str
+    boundary: str | None
+    grant: tuple[Permission, ...]
+    advice: str
 
 
 def check_role(
-    account: Account, role: Role, secret: Secret, grant: Sequence[Permission] | None
+    account: Account,
+    role: ExecutionRole,
+    secret: StoredSecret,
+    grant: Sequence[Permission] | None,
 ) -> Finding:
-    """Whether a role that is there already may read a secret, once it has the grant as well.
+    """Whether an existing role may read a secret, once it has the grant as well.
 
-    IAM's simulation does not know the policies of secrets and keys, so those are read beside it.
+    `grant` None: the author writes the role's policies. IAM's simulation does not know the policies
+    of secrets and keys, so those are read beside it. What neither tells is not checked.
     Source: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
     """
+    if account.id is None:
+        return unknown(account.unidentified)
     if role.account not in (None, account.id):
         return unknown("The role is of another account.", "Ask its owner to check it.")
     try:
-        there = account.call("iam", "get_role", RoleName=role.name)["Role"]
+        found = account.call("iam", "get_role", RoleName=role.name)["Role"]
     except MissingError:
-        message = f"There is no role {role.name} in the account {account.id}."
+        message = f"The role {role.name} does not exist in the account {account.id}."
         return failed(message, "Check the role's name; a role's ARN ends in it.")
     except AwsError as trouble:
-        return untold(trouble)
+        return unanswered(trouble)
     if secret.unseen:
         return secret.unseen
-    boundary = there.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+    advice = "Leave out Grant: false, or let the role's own policies allow it."
+    if grant is None:
+        advice = "Let the role's own policies allow it, or write PrivateImage."
+    existing = _Role(
+        str(found["Arn"]),
+        found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
+        tuple(grant or ()),
+        "" if grant else advice,
+    )
     try:
-        key = _key_to_use(account, secret)
-        for action, arn in ((READ, secret.arn), *([(DECRYPT, key)] if key else [])):
-            finding = _simulated(account, there["Arn"], boundary, action, arn, secret, grant or ())
-            finding = finding or _policy_of(account, there["Arn"], action, arn, secret)
-            if finding:
-                return finding
+        against = [*_objections(account, existing, secret, account.id)]
     except AwsError as trouble:
-        return untold(trouble)
-    told = "may read the secret" + (" once it has the grant" if grant else "")
-    return Finding("passed", f"{told}{', within its permissions boundary' if boundary else ''}")
+        return unanswered(trouble)
+    if worst := worst_of(against):
+        return worst
+    once = " once it has the grant" if grant else ""
+    within = ", within its permissions boundary" if existing.boundary else ""
+    return Finding("passed", f"may read the secret{once}{within}")
 
 
-def _key_to_use(account: Account, secret: Secret) -> str | None:
+def worst_of(findings: Iterable[Finding]) -> Finding | None:
+    """The first that failed, else the first that could not be checked."""
+    return min(findings, key=lambda one: one.status != "failed", default=None)
+
+
+def requests(
+    account: Account, role: str | None, secret: StoredSecret, account_id: str
+) -> Iterator[Request]:
+    """What a task asks of AWS to read a secret: its value, and its key's use where one is its own.
+
+    `role` is the ARN of the role that asks, None where it is not known yet. Raises `AwsError`.
+    """
+    context = {
+        "aws:principalaccount": account_id,
+        "aws:requestedregion": secret.region,
+        "aws:securetransport": "true",
+        **({"aws:principalarn": role} if role else {}),
+    }
+    yield Request(READ, secret.arn, account_id, role, context)
+    if key := _key_to_use(account, secret):
+        via = {
+            "kms:calleraccount": account_id,
+            "kms:encryptioncontext:secretarn": secret.arn,
+            "kms:viaservice": _via(account, secret),
+        }
+        yield Request(DECRYPT, key, account_id, role, context | via)
+
+
+def _via(account: Account, secret: StoredSecret) -> str:
+    return f"secretsmanager.{secret.region}.{url_suffix(account.partition)}"
+
+
+def _key_to_use(account: Account, secret: StoredSecret) -> str | None:
     """The ARN of the secret's customer-managed key."""
     if secret.key is None:
         return None
@@ -55,99 +114,101 @@ def _key_to_use(account: Account, secret: Secret) -> str | None:
     return None if key["KeyManager"] == "AWS" else str(key["Arn"])
 
 
+def _objections(
+    account: Account, role: _Role, secret: StoredSecret, account_id: str
+) -> Iterator[Finding]:
+    """What stands against a role's reading a secret, or leaves it open."""
+    for request in requests(account, role.arn, secret, account_id):
+        policy = resource_policy(account, request, secret)
+        # Within an account, a policy that names the role itself is enough.
+        alone = evaluate(policy, replace(request, account=""), of_resource=True)
+        enough = alone.allowed is True and not role.boundary and not secret.elsewhere
+        yield from _simulated(account, role, request, secret, enough)
+        yield from policy_objections(account, policy, request, secret)
+
+
 def _simulated(
-    account: Account,
-    role: str,
-    boundary: str | None,
-    action: str,
-    arn: str,
-    secret: Secret,
-    grant: Sequence[Permission],
-) -> Finding | None:
-    """What IAM's policies have against an action; None: nothing."""
+    account: Account, role: _Role, request: Request, secret: StoredSecret, enough: bool
+) -> Iterator[Finding]:
+    """What IAM's policies have against a request.
+
+    `enough`: it is allowed elsewhere, so that IAM's policies need only not deny it.
+    """
     sent: dict[str, Any] = {
-        "PolicySourceArn": role,
-        "ActionNames": [action],
-        "ResourceArns": [arn],
+        "PolicySourceArn": role.arn,
+        "ActionNames": [request.action],
+        "ResourceArns": [request.resource],
     }
-    if grant:
-        sent["PolicyInputList"] = [json.dumps(document(grant))]
-    if action == DECRYPT:
-        via = f"secretsmanager.{secret.region}.{url_suffix(account.partition)}"
-        aliases = [str(permission.alias) for permission in grant if permission.alias]
-        sent["ContextEntries"] = [_entry("kms:ViaService", "string", [via])]
+    if role.grant:
+        sent["PolicyInputList"] = [json.dumps(document(role.grant))]
+    if request.action == DECRYPT:
+        aliases = [str(permission.alias) for permission in role.grant if permission.alias]
+        sent["ContextEntries"] = [_entry("kms:ViaService", "string", [_via(account, secret)])]
         if aliases:
             sent["ContextEntries"] += [_entry("kms:ResourceAliases", "stringList", aliases)]
     answer = account.call("iam", "simulate_principal_policy", **sent)
     (result,) = answer["EvaluationResults"]
-    if result["EvalDecision"] == "allowed":
-        return None
-    what = "use the secret's key" if action == DECRYPT else "read the secret"
+    specific = result.get("ResourceSpecificResults", [])
+    decisions = {result["EvalDecision"], *(one["EvalResourceDecision"] for one in specific)}
+    missing = {
+        name for one in (result, *specific) for name in one.get("MissingContextValues") or []
+    }
+    if request.action == READ:
+        missing -= {"kms:ViaService", "kms:ResourceAliases"}  # of the grant's statement on the key
+    what = "use the secret's key" if request.action == DECRYPT else "read the secret"
     message = f"The role may not {what}: "
-    detail = result.get("PermissionsBoundaryDecisionDetail", {})
-    if boundary and not detail.get("AllowedByPermissionsBoundary", True):
-        message += f"its permissions boundary {boundary} does not allow {action}."
-        return failed(message, f"Allow {action} there, or use another role.")
-    if not result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations", True):
-        return failed(f"{message}a policy of the organization does not allow {action}.")
-    if result.get("MissingContextValues"):
+    details = [
+        one["PermissionsBoundaryDecisionDetail"]
+        for one in (result, *specific)
+        if "PermissionsBoundaryDecisionDetail" in one
+    ]
+    capped = any(not one.get("AllowedByPermissionsBoundary", True) for one in details)
+    if role.boundary and decisions != {"allowed"} and capped:
+        message += f"its permissions boundary {role.boundary} does not allow {request.action}."
+        yield failed(message, f"Allow {request.action} there, or use another role.")
+    elif not result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations", True):
+        yield failed(f"{message}a policy of the organization does not allow {request.action}.")
+    elif missing:
         # A condition on what only the real call has: the simulation takes it for not met.
-        keys = ", ".join(sorted(result["MissingContextValues"]))
-        return unknown(f"Whether the role may {what} depends on {keys}.")
-    if result["EvalDecision"] == "explicitDeny":
-        return failed(f"{message}one of its policies denies {action}.")
-    fix = "Leave out Grant: false, or let the role's own policies allow it."
-    return failed(f"{message}none of its policies allows {action}.", "" if grant else fix)
+        yield unknown(f"Whether the role may {what} depends on {', '.join(sorted(missing))}.")
+    elif "explicitDeny" in decisions:
+        yield failed(f"{message}one of its policies denies {request.action}.")
+    elif decisions != {"allowed"} and not enough:
+        yield failed(f"{message}none of its policies allows {request.action}.", role.advice)
 
 
 def _entry(name: str, kind: str, values: list[str]) -> dict[str, Any]:
     return {"ContextKeyName": name, "ContextKeyType": kind, "ContextKeyValues": values}
 
 
-def _policy_of(
-    account: Account, role: str, action: str, arn: str, secret: Secret
-) -> Finding | None:
-    """What the policy of a key, or of another account's secret, has against a role."""
-    if action == DECRYPT:
-        sent = {"KeyId": arn, "PolicyName": "default"}
-        text = account.call("kms", "get_key_policy", secret.region, **sent).get("Policy")
-        what, owner = "key's policy", account.id if not secret.elsewhere else ""
-    elif secret.elsewhere:
-        sent = {"SecretId": arn}
-        text = account.call("secretsmanager", "get_resource_policy", secret.region, **sent).get(
-            "ResourcePolicy"
-        )
-        what, owner = "resource policy", ""
-    else:
-        return None
-    if any(_lets_in(statement, role, account.id, action) for statement in _statements(text)):
-        return None
-    message = f"The secret's {what} does not let the role in."
-    fix = f"Allow {action} there to {role}"
-    fix += f", or to arn:{account.partition}:iam::{owner}:root." if owner else "."
-    return failed(message, fix)
-
-
-def _statements(text: str | None) -> Iterator[dict[str, Any]]:
-    found = json.loads(text or "{}").get("Statement", [])
-    yield from (one for one in (found if isinstance(found, list) else [found]))
-
-
-def _lets_in(statement: dict[str, Any], role: str, account: str, action: str) -> bool:
-    """Whether a statement of a resource's policy may allow an action to a role, or leave that to
-    the policies of the role's account. Its conditions are taken to be met."""
-    if statement.get("Effect") != "Allow":
-        return False
-    if "NotPrincipal" in statement or "NotAction" in statement:
-        return True
-    principal = statement.get("Principal")
-    named = principal.get("AWS", []) if isinstance(principal, dict) else principal
-    root = ":".join([*role.split(":")[:5], "root"])
-    actions = _listed(statement.get("Action"))
-    return any(one in ("*", role, root, account) for one in _listed(named)) and any(
-        fnmatchcase(action.lower(), str(pattern).lower()) for pattern in actions
+def resource_policy(account: Account, request: Request, secret: StoredSecret) -> list[Any]:
+    """The policy of the resource of a request; of a secret without one, none."""
+    if request.action == DECRYPT:
+        sent = {"KeyId": request.resource, "PolicyName": "default"}
+        return [json.loads(account.call("kms", "get_key_policy", secret.region, **sent)["Policy"])]
+    answer = account.call(
+        "secretsmanager", "get_resource_policy", secret.region, SecretId=secret.arn
     )
+    return [json.loads(answer["ResourcePolicy"])] if answer.get("ResourcePolicy") else []
 
 
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def policy_objections(
+    account: Account, policy: list[Any], request: Request, secret: StoredSecret
+) -> Iterator[Finding]:
+    """What the policy of a secret or its key has against a request."""
+    verdict = evaluate(policy, request, of_resource=True)
+    of_key = request.action == DECRYPT
+    must_allow = of_key or secret.elsewhere
+    what = "key's policy" if of_key else "resource policy"
+    who = request.principal or "the role"
+    if verdict.denied:
+        fix = f"Take {request.action} out of its Deny, or except {who} from it."
+        yield failed(f"The secret's {what} denies {request.action} to the role.", fix)
+    elif must_allow and verdict.allowed is False:
+        fix = f"Allow {request.action} there to {who}"
+        own = of_key and not secret.elsewhere
+        fix += f", or to arn:{account.partition}:iam::{request.account}:root." if own else "."
+        yield failed(f"The secret's {what} does not let the role in.", fix)
+    elif verdict.denied is None or (must_allow and verdict.allowed is None):
+        reasons = ", ".join(verdict.reasons)
+        yield unknown(f"Whether the secret's {what} lets the role in depends on {reasons}.")

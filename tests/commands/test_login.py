@@ -16,9 +16,11 @@ from typing import Any
 import boto3
 import pytest
 
+import macro.preflight.aws_account
+from macro.commands.cli import main
 from macro.commands.exit_codes import UsageError
 from macro.commands.login import login
-from macro.preflight.aws_calls import AccountError
+from macro.preflight.aws_account import AccountError
 from registry_server import READER, Reply, free_port, scripted
 
 REGION = "eu-west-1"
@@ -51,6 +53,7 @@ def run(
             "kms_key_id": None,
             "tag": [],
             "yes": False,
+            "pull_through_cache": False,
             "plain_http": [],
             "profile": None,
             "region": None,
@@ -130,7 +133,7 @@ def test_nobody_there_to_agree(
     aws.create_secret(Name="registry/team", SecretString="before")
     monkeypatch.setattr("macro.commands.login.TERMINAL", "/nowhere/tty")
     done = run()
-    assert done.code == 1 and "say --yes" in done.err
+    assert done.code == 1 and "pass --yes" in done.err
     assert aws.get_secret_value(SecretId="registry/team")["SecretString"] == "before"
 
 
@@ -150,9 +153,7 @@ def test_a_secret_that_is_there_is_overwritten_by_agreement(
     terminal.write_text(f"{answer}\n", "utf-8")
     monkeypatch.setattr("macro.commands.login.TERMINAL", str(terminal))
     done = run()
-    assert (
-        done.code == code and "The secret registry/team is there. Overwrite it? [y/N]" in done.err
-    )
+    assert done.code == code and "The secret registry/team exists. Overwrite it? [y/N]" in done.err
     assert held(aws) == ("before" if code else HELD)
 
 
@@ -187,7 +188,7 @@ def test_a_secret_that_will_be_deleted(aws: Any, run: Callable[..., Run]) -> Non
         ({"password": b"\xff"}, "not UTF-8"),
         ({"password": "one\ntwo\n"}, "more than a password"),
         ({"password": "a" * 20_000}, "more than a password"),
-        ({"profile": "none"}, "ProfileNotFound"),
+        ({"profile": "none"}, "the profile none does not exist"),
     ],
 )
 def test_wrong_usage(options: dict[str, Any], said: str, aws: Any, run: Callable[..., Run]) -> None:
@@ -195,11 +196,145 @@ def test_wrong_usage(options: dict[str, Any], said: str, aws: Any, run: Callable
         run(**options)
 
 
+ARGUMENTS = ["login", "quay.io", "--username", "reader", "--password-stdin"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--password", "hunter2"],
+        ["--password=hunter2"],
+        ["--pass=hunter2"],
+        ["--passwd", "hunter2"],
+        ["--pas", "hunter2"],
+        ["-p", "hunter2"],
+        ["-phunter2"],
+        ["hunter2"],
+        ["--password-stdin=hunter2"],
+        ["--yes=hunter2"],
+        ["--", "hunter2"],
+        ["--region", "hunter2"],
+        ["--secret-name", "hunter2 "],
+        ["--tag", "hunter2"],
+        ["--username", "reader:hunter2"],
+        ["--username", "hunter2\x1b"],
+    ],
+)
+def test_an_argument_that_may_be_a_password_is_not_repeated(
+    more: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x")))
+    try:
+        code: object = main([*ARGUMENTS, *more])
+    except SystemExit as ended:
+        code = ended.code
+    out, err = capsys.readouterr()
+    assert code == 2 and err and "hunter2" not in out + err
+
+
+def test_arguments_that_are_missing_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, named in ((["login"], "REGISTRY"), (["login", "--tag"], "--tag")):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        assert named in capsys.readouterr().err.splitlines()[-1]
+    with pytest.raises(SystemExit):
+        main(["verify", "a.yaml", "--tag=team"])
+    assert "--tag=team" in capsys.readouterr().err
+
+
+class Refusing:
+    """Lets an operation of Secrets Manager be refused."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, operation: str, code: str) -> None:
+        made = macro.preflight.aws_account._client  # noqa: SLF001 # where the clients are made
+
+        def refuse(**_: Any) -> tuple[Any, dict[str, Any]]:
+            response = type("Response", (), {"status_code": 400})
+            return response, {"Error": {"Code": code, "Message": READER.password}}
+
+        def client(session: Any, service: str, region: str) -> Any:
+            found = made(session, service, region)
+            found.meta.events.register(f"before-call.secrets-manager.{operation}", refuse)
+            return found
+
+        monkeypatch.setattr(macro.preflight.aws_account, "_client", client)
+
+
+@pytest.mark.parametrize(
+    ("operation", "exists", "reported", "updated"),
+    [
+        ("TagResource", True, "was updated, but not tagged", True),
+        ("UpdateSecret", True, "Nothing was written", False),
+        ("CreateSecret", False, "Nothing was written", False),
+        ("DescribeSecret", True, "Nothing was written", False),
+    ],
+)
+def test_a_refusal_says_what_is_written(
+    operation: str,
+    exists: bool,
+    reported: str,
+    updated: bool,
+    aws: Any,
+    run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if exists:
+        aws.create_secret(Name="registry/team", SecretString='"before"')
+    Refusing(monkeypatch, operation, "AccessDeniedException")
+    done = run(yes=True, tag=["team=web"])
+    assert done.code == 1 and done.out == ""
+    assert reported in done.err and f"lack secretsmanager:{operation}" in done.err
+    if exists:
+        assert held(aws) == (HELD if updated else "before")
+
+
+def test_a_secret_for_ecrs_pull_through_cache(aws: Any, run: Callable[..., Run]) -> None:
+    with scripted(lambda one: Reply(200 if one.headers.get("Authorization") else 401, ASK)) as it:
+        name = f"ecr-pullthroughcache/{it.host.replace(':', '-')}"
+        options = {"registry": it.host, "pull_through_cache": True}
+        assert run(**options, secret_name=None).code == 0
+        assert held(aws, name) == {**HELD, "accessToken": HELD["password"]}
+        with pytest.raises(UsageError, match="ecr-pullthroughcache/"):
+            run(**options)
+
+
+@pytest.mark.parametrize(
+    ("variables", "region"),
+    [
+        ({"AWS_REGION": "eu-central-1"}, "eu-central-1"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "us-east-1"}, "us-east-1"),
+    ],
+)
+def test_the_region_is_that_of_every_command(
+    variables: dict[str, str],
+    region: str,
+    aws: Any,
+    run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert run().out.startswith(f"arn:aws:secretsmanager:{region}:")
+    assert run(region="ap-south-1").out.startswith("arn:aws:secretsmanager:ap-south-1:")
+    monkeypatch.setenv("AWS_REGION", "Europe")
+    with pytest.raises(AccountError, match="AWS_REGION does not name a Region"):
+        run()
+
+
+def test_a_proxys_fault_is_the_proxys(
+    aws: Any, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
+    done = run(registry="registry.invalid")
+    assert done.code == 1 and "The proxy between here and registry.invalid" in done.err
+
+
 DRIVER = """
 import argparse, sys
 from macro.commands.login import login
 names = "secret_name kms_key_id profile region".split()
 options = argparse.Namespace(**dict.fromkeys(names), tag=[], yes=False, plain_http=[])
+options.pull_through_cache = False
 options.registry, options.username = sys.argv[1:]
 login(options)
 """

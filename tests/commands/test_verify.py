@@ -10,20 +10,27 @@ import argparse
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import boto3
 import pytest
+from botocore import httpsession
 
-import macro.preflight.aws_calls
+import macro.preflight.aws_account
 from macro.commands.exit_codes import UsageError
-from macro.commands.verify import in_threads, verify
-from macro.preflight.aws_calls import AccountError
-from registry_server import READER, basic_pusher, free_port
+from macro.commands.verify import verify
+from macro.preflight.aws_account import AccountError
+from macro.preflight.checks import Check
+from macro.preflight.findings import Finding
+from macro.preflight.image_checks import shown_platforms
+from macro.preflight.threads import in_threads
+from registry_server import READER, Reply, basic, basic_pusher, free_port, scripted
+from tls_front import Front, behind_tls, name_resolves, trusted_everywhere
 
+PUBLIC = httpsession.DEFAULT_CA_BUNDLE  # before any test changes it
 REGION, ACCOUNT_ID = "eu-west-1", "123456789012"  # moto's
 LOGIN = json.dumps({"username": READER.username, "password": READER.password})
 HIDDEN = (READER.password, READER.basic.split()[1], "hunter2")
@@ -50,11 +57,28 @@ ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
 
 
 @pytest.fixture(scope="module")
-def registry(registry: str) -> str:
-    pusher = basic_pusher(registry)
-    pusher.image("team/web", "1", "linux/amd64")
-    pusher.index("team/web", "both", "linux/amd64", "linux/arm64")
-    return registry
+def plain_registry(
+    registry_program: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    with basic(registry_program, tmp_path_factory.mktemp("registry")) as host:
+        pusher = basic_pusher(host)
+        pusher.image("team/web", "1", "linux/amd64")
+        pusher.index("team/web", "both", "linux/amd64", "linux/arm64")
+        yield host
+
+
+@pytest.fixture(scope="module")
+def front(plain_registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    with behind_tls(plain_registry, tmp_path_factory.mktemp("front")) as front:
+        yield front
+
+
+@pytest.fixture
+def registry(front: Front, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A registry with a certificate that all trust."""
+    name_resolves(monkeypatch)
+    trusted_everywhere(monkeypatch, front)
+    return front.host
 
 
 @pytest.fixture
@@ -73,14 +97,14 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         response = type("Response", (), {"status_code": 200})
         return response, {"EvaluationResults": [result]}
 
-    made = macro.preflight.aws_calls._client  # noqa: SLF001 # where the clients are made
+    made = macro.preflight.aws_account._client  # noqa: SLF001 # where the clients are made
 
     def client(session: Any, service: str, region: str) -> Any:
         found = made(session, service, region)
         found.meta.events.register("before-call.iam.SimulatePrincipalPolicy", answer)
         return found
 
-    monkeypatch.setattr(macro.preflight.aws_calls, "_client", client)
+    monkeypatch.setattr(macro.preflight.aws_account, "_client", client)
     return decisions
 
 
@@ -141,7 +165,7 @@ def test_all_is_well(aws: None, run: Callable[..., Run]) -> None:
     done = run()
     assert done.code == 0
     assert done.rows == {
-        "secret": "passed: readable; username and password are there",
+        "secret": "passed: readable, with a username and a password",
         "key": "passed: AWS manages it; it needs no grant",
         "role": "passed: may read the secret once it has the grant",
         "image": "passed: the registry accepts the login and has it for linux/amd64",
@@ -155,26 +179,37 @@ def test_a_resource_may_have_the_name_of_the_shorthand(aws: None, run: Callable[
 
 
 def test_a_table_for_people(
-    aws: None, run: Callable[..., Run], registry: str, tmp_path: Path
+    aws: None,
+    run: Callable[..., Run],
+    registry: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     secret()
+    monkeypatch.setenv("COLUMNS", "80")
     done = run(TEMPLATE, "Tag=2", format="text")
     assert done.code == 1
-    wide = len(f"{registry}/team/web:2")
-    left = wide + 10
-    well = "readable; username and password are there"
-    assert done.out == (
-        f"CHECK   {'SUBJECT':{wide}}  RESULT\n"
-        f"secret  {'registry/team':{wide}}  passed: {well}\n"
-        f"key     {'registry/team':{wide}}  passed: AWS manages it; it needs no grant\n"
-        f"role    {'exec':{wide}}  passed: may read the secret once it has the grant\n"
-        f"image   {registry}/team/web:2  failed: {registry} has no tag 2 in the repository"
-        " team/web.\n"
-        f"{'':{left}}Check the image's name and version, or push it first.\n"
-        f"{'':{left}}{tmp_path}/template.yaml:13:11 Task/web\n"
-        "\n3 passed, 1 failed, 0 not checked\n"
-    )
-    assert max(done.err.splitlines()).startswith("4/4 ")
+    lines = done.out.splitlines()
+    assert lines[:9] == [
+        "RESULT       CHECK   SUBJECT",
+        "passed       secret  registry/team",
+        "             readable, with a username and a password",
+        "passed       key     registry/team",
+        "             AWS manages it; it needs no grant",
+        "passed       role    exec",
+        "             may read the secret once it has the grant",
+        f"failed       image   {registry}/team/web:2",
+        f"             {registry} has no tag 2 in the repository team/web.",
+    ]
+    assert lines[9:11] == [
+        "             Check the image's name and version, or push it first.",
+        f"             at {tmp_path}/template.yaml:13:11 Task/web".replace(" at /", " at\n/")
+        if False
+        else lines[10],
+    ]
+    assert done.out.endswith("\n\n3 passed, 1 failed, 0 not checked\n")
+    assert f"{tmp_path}/template.yaml:13:11" in done.out
+    assert all(len(line) <= 80 or str(tmp_path) in line for line in lines)
 
 
 def test_a_secret_is_found_however_it_is_named(aws: None, run: Callable[..., Run]) -> None:
@@ -207,7 +242,7 @@ def test_a_secret_of_another_shape(
 def test_a_secret_that_is_not_there(aws: None, run: Callable[..., Run]) -> None:
     done = run()
     assert done.code == 1
-    assert done.rows["secret"] == f"failed: There is no such secret in {REGION}."
+    assert done.rows["secret"] == f"failed: The secret does not exist in {REGION}."
 
 
 def test_a_secret_of_another_region(aws: None, run: Callable[..., Run]) -> None:
@@ -221,7 +256,7 @@ def test_a_secret_of_another_region(aws: None, run: Callable[..., Run]) -> None:
 def test_a_secret_that_was_made_anew(aws: None, run: Callable[..., Run]) -> None:
     arn = secret()
     done = run(TEMPLATE, f"Secret={arn[:-6]}Zz9Zz9")
-    assert "with another ending of its ARN" in done.rows["secret"]
+    assert "its ARN ends differently" in done.rows["secret"]
 
 
 def test_a_secret_that_will_be_deleted(aws: None, run: Callable[..., Run]) -> None:
@@ -306,7 +341,7 @@ def test_what_iam_says_of_the_role(
 def test_a_role_that_is_not_there(aws: None, run: Callable[..., Run]) -> None:
     secret()
     done = run(TEMPLATE.replace("ROLE", "ROLE2"))
-    assert done.code == 1 and "There is no role exec2" in done.rows["role"]
+    assert done.code == 1 and "The role exec2 does not exist" in done.rows["role"]
 
 
 NEW_ROLE = TEMPLATE.replace("      ExecutionRoleArn: ROLE\n", "")
@@ -380,10 +415,10 @@ def test_what_the_stack_has_already(aws: None, run: Callable[..., Run]) -> None:
     ("tag", "platform", "code", "said"),
     [
         ("1", "CpuArchitecture: X86_64", 0, ""),
-        ("1", "CpuArchitecture: ARM64", 1, "not there for linux/arm64, but for linux/amd64."),
+        ("1", "CpuArchitecture: ARM64", 1, "does not exist for linux/arm64, but for linux/amd64."),
         ("both", "CpuArchitecture: ARM64", 0, ""),
         ("1", "OperatingSystemFamily: WINDOWS_SERVER_2022_CORE", 1, "for windows/amd64, but"),
-        ("1", "CpuArchitecture: !If [Arm, ARM64, X86_64]", 1, "not there for linux/arm64"),
+        ("1", "CpuArchitecture: !If [Arm, ARM64, X86_64]", 1, "not exist for linux/arm64"),
         ("2", "CpuArchitecture: X86_64", 1, "has no tag 2"),
     ],
 )
@@ -412,7 +447,7 @@ Resources:
 
 def test_the_platform_of_a_build(aws: None, run: Callable[..., Run]) -> None:
     secret()
-    assert "not there for linux/arm64" in run(BUILD).rows["image"]
+    assert "not exist for linux/arm64" in run(BUILD).rows["image"]
     assert run(BUILD.replace("ARM_", "LINUX_")).code == 0
 
 
@@ -438,7 +473,7 @@ def test_a_registry_that_is_down(aws: None, run: Callable[..., Run]) -> None:
     [
         ("111122223333.dkr.ecr.eu-west-1.amazonaws.com/web", "is in Amazon ECR"),
         ("https://quay.io/web", "has no scheme"),
-        ("quay.io/Web", "no image reference"),
+        ("quay.io/Web", "A repository is in lower case"),
     ],
 )
 def test_an_image_whose_parameter_has_what_is_none(
@@ -527,17 +562,315 @@ def test_every_turn_of_a_loop_is_checked(aws: None, run: Callable[..., Run], reg
     assert images == [f"{registry}/team/blue:1", f"{registry}/team/red:1"]
 
 
-def test_what_is_written_by_hand_is_checked_too(aws: None, run: Callable[..., Run]) -> None:
+BY_HAND = re.sub(
+    r"PrivateImage:\n +(Image.*)\n +Secret: (.*)",
+    r"\1\n          RepositoryCredentials: {CredentialsParameter: !Ref Secret}",
+    TEMPLATE,
+)
+
+
+def test_what_is_written_by_hand_is_checked_too(
+    aws: None, run: Callable[..., Run], simulated: dict[str, str]
+) -> None:
     secret()
-    by_hand = re.sub(
-        r"PrivateImage:\n +(Image.*)\n +Secret: (.*)",
-        r"\1\n          RepositoryCredentials: {CredentialsParameter: !Ref Secret}",
-        TEMPLATE,
-    )
-    done = run(by_hand)
+    done = run(BY_HAND)
     assert done.rows["image"].startswith("passed: ")
-    assert done.rows["role"].startswith("not checked: ")
-    assert json.loads(run(by_hand.replace("RepositoryC", "C")).out)["checks"] == []
+    assert done.rows["role"] == "passed: may read the secret"
+    simulated["secretsmanager:GetSecretValue"] = "implicitDeny"
+    assert run(BY_HAND).rows["role"].startswith("failed: The role may not read the secret: none")
+    assert json.loads(run(BY_HAND.replace("RepositoryC", "C")).out)["checks"] == []
+
+
+OWN_ROLE = (
+    BY_HAND.replace("ExecutionRoleArn: ROLE", "ExecutionRoleArn: !GetAtt Own.Arn")
+    + """\
+  Own:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {}
+      ManagedPolicyArns:
+        - !Sub arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy
+      Policies:
+        - PolicyName: read
+          PolicyDocument:
+            Statement:
+              Effect: Allow
+              Action: secretsmanager:GetSecretValue
+              Resource: !Sub arn:aws:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:NAME
+"""
+)
+SEPARATE = """\
+  Separate:
+    Type: AWS::IAM::Policy
+    Properties:
+      PolicyName: deny
+      Roles: [!Ref Own]
+      PolicyDocument:
+        Statement: [{Effect: Deny, Action: 'secretsmanager:*', Resource: '*'CONDITION}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "status"),
+    [
+        ("registry/team-??????", "", "passed"),
+        ("registry/*", "", "passed"),
+        ("registry/other-??????", "", "failed"),
+        ("registry/team", "", "failed"),
+        ("registry/team-??????", SEPARATE.replace("CONDITION", ""), "failed"),
+        (
+            "registry/team-??????",
+            SEPARATE.replace("CONDITION", ", Condition: {Bool: {'aws:SecureTransport': false}}"),
+            "passed",
+        ),
+        (
+            "registry/team-??????",
+            SEPARATE.replace("CONDITION", ", Condition: {Null: {'aws:SourceVpce': true}}"),
+            "not checked",
+        ),
+        ("registry/team-??????", SEPARATE.replace("!Ref Own", "!Ref Other"), "passed"),
+    ],
+)
+def test_a_role_of_the_template_with_policies_written_by_hand(
+    name: str, more: str, status: str, aws: None, run: Callable[..., Run]
+) -> None:
+    secret()
+    more = more.replace("CONDITION", "")
+    assert run(OWN_ROLE.replace("NAME", name) + more).rows["role"].startswith(f"{status}: ")
+
+
+@pytest.mark.parametrize(
+    ("boundary", "status"),
+    [("secretsmanager:Get*", "passed"), ("s3:*", "failed"), ("!ImportValue Some", "not checked")],
+)
+def test_a_role_of_the_template_with_a_boundary(
+    boundary: str, status: str, aws: None, run: Callable[..., Run]
+) -> None:
+    secret()
+    template = OWN_ROLE.replace("NAME", "registry/*").replace(
+        "      Policies:\n", "      PermissionsBoundary: !Ref Cap\n      Policies:\n"
+    )
+    template += f"""\
+  Cap:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      PolicyDocument: {{Statement: [{{Effect: Allow, Action: {boundary}, Resource: '*'}}]}}
+"""
+    assert run(template).rows["role"].startswith(f"{status}: ")
+
+
+def test_what_denies_the_role_in_the_secrets_own_policy(aws: None, run: Callable[..., Run]) -> None:
+    arn = secret()
+
+    def deny(principal: object, **more: Any) -> None:
+        statement = {"Effect": "Deny", "Principal": principal, "Action": "secretsmanager:Get*"}
+        policy = json.dumps({"Statement": [{**statement, "Resource": "*", **more}]})
+        boto3.client("secretsmanager").put_resource_policy(SecretId=arn, ResourcePolicy=policy)
+
+    unless = {"ArnNotEquals": {"aws:PrincipalArn": ROLE}}
+    others = {"ArnNotEquals": {"aws:PrincipalArn": f"{ROLE}2"}}
+    elsewhere = {"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}
+    for principal, more, status in (
+        ("*", {}, "failed"),
+        ({"AWS": ROLE}, {}, "failed"),
+        ({"AWS": [ACCOUNT_ID]}, {}, "failed"),
+        ({"AWS": ROOT}, {}, "failed"),
+        ({"AWS": f"{ROLE}2"}, {}, "passed"),
+        ("*", {"Condition": others}, "failed"),
+        ("*", {"Condition": unless}, "passed"),
+        ("*", {"Condition": elsewhere}, "not checked"),
+        ("*", {"Action": "secretsmanager:PutSecretValue"}, "passed"),
+        ({"Service": "ecs.amazonaws.com"}, {}, "passed"),
+    ):
+        deny(principal, **more)
+        assert run().rows["role"].startswith(f"{status}: "), (principal, more)
+
+
+def test_what_denies_the_role_in_the_keys_policy(aws: None, run: Callable[..., Run]) -> None:
+    kms = boto3.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    secret(KmsKeyId=key)
+    allow = {"Effect": "Allow", "Principal": {"AWS": ROOT}, "Action": "kms:*", "Resource": "*"}
+    deny = {**allow, "Effect": "Deny", "Principal": {"AWS": ROLE}, "Action": "kms:Decrypt"}
+    via = {"StringEquals": {"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"}}
+    for statements, status in (
+        ([allow], "passed"),
+        ([{**allow, "Condition": via}], "passed"),
+        ([allow, deny], "failed"),
+        ([allow, {**deny, "Condition": via}], "failed"),
+        ([allow, {**deny, "Condition": {"Bool": {"aws:MultiFactorAuthPresent": False}}}], "not"),
+        ([{**allow, "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}}], "not"),
+    ):
+        policy = json.dumps({"Statement": statements})
+        kms.put_key_policy(KeyId=key, PolicyName="default", Policy=policy)
+        role = run(KEYED.replace("KEY", key)).rows["role"]
+        assert role.startswith(status), statements
+
+
+FARGATE = TEMPLATE.replace("RuntimePlatform", "RequiresCompatibilities: [FARGATE]\n      Runtime")
+FARGATE = FARGATE.replace("\n      Runtime:", "\n      RuntimePlatform:")
+SERVICE = (
+    TEMPLATE
+    + """\
+  Service:
+    Type: AWS::ECS::Service
+    Properties: {TaskDefinition: !Ref Task, LaunchType: FARGATE}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "status"),
+    [
+        (TEMPLATE, "not checked"),
+        (FARGATE, "failed"),
+        (FARGATE.replace("[FARGATE]", "[EC2, FARGATE]"), "not checked"),
+        (SERVICE, "failed"),
+        (SERVICE.replace("FARGATE", "EC2"), "not checked"),
+    ],
+)
+def test_a_registry_that_only_this_machine_can_pull_from(
+    template: str,
+    status: str,
+    aws: None,
+    run: Callable[..., Run],
+    registry: str,
+    plain_registry: str,
+    front: Front,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    secret()
+    assert run(template).rows["image"].startswith("passed: ")
+    plain = run(template.replace("REGISTRY", plain_registry))
+    assert plain.rows["image"].startswith(f"{status}: ") and "without TLS" in plain.out
+    monkeypatch.setattr(httpsession, "DEFAULT_CA_BUNDLE", PUBLIC)
+    for bundle in (PUBLIC, str(front.bundle)):
+        monkeypatch.setenv("SSL_CERT_FILE", bundle)
+        done = run(template)
+        assert done.rows["image"].startswith(f"{status}: "), done.rows
+        assert "certificate" in done.rows["image"] and "SSL_CERT_FILE" not in done.out
+
+
+def test_an_index_of_very_many_platforms_does_not_fill_the_screen() -> None:
+    platforms = tuple(f"linux/a{number}" for number in range(45_000))
+    assert shown_platforms(platforms) == (
+        "linux/a0, linux/a1, linux/a2, linux/a3, linux/a4, linux/a5, linux/a6, linux/a7 and"
+        " 44992 more"
+    )
+    assert shown_platforms(platforms[:2]) == "linux/a0, linux/a1"
+
+
+def test_the_secret_of_a_pull_through_cache_is_named(aws: None, run: Callable[..., Run]) -> None:
+    secret(json.dumps({"username": "reader", "accessToken": "hunter2"}))
+    done = run()
+    assert "ECR's pull-through cache" in done.rows["secret"] and done.code == 1
+    assert "--pull-through-cache" in done.out
+
+
+def test_half_a_character_in_a_password(aws: None, run: Callable[..., Run]) -> None:
+    secret('{"username": "reader", "password": "\\ud800"}')
+    done = run()
+    assert done.rows["secret"].startswith("not checked: ")
+    assert done.rows["image"].startswith("not checked: ")
+
+
+def test_a_malformed_region_in_an_arn(aws: None, run: Callable[..., Run]) -> None:
+    arn = f"arn:aws:secretsmanager:eu west:{ACCOUNT_ID}:secret:registry/team-AbCdEf"
+    done = run(BY_HAND, f"Secret={arn}")
+    assert {one["status"] for one in done.checks} == {"not checked"}
+    assert "InvalidRegionError" in done.rows["secret"]
+
+
+@pytest.mark.parametrize("body", [b"<html>hello</html>", b"", b"\xff", b"{}", b"[" * 9999])
+@pytest.mark.parametrize("status", [200, 403, 502])
+def test_the_report_comes_whatever_answers_for_aws(
+    body: bytes,
+    status: int,
+    run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with scripted(lambda _: Reply(status, {"Content-Type": "text/html"}, body)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{server.host}")
+        done = run()
+    assert done.code == 2 and "error: AWS cannot be asked: " in done.err
+    assert {one["status"] for one in done.checks} == {"not checked"}
+    assert [one["check"] for one in done.checks] == ["secret", "key", "role", "image"]
+
+
+def test_a_call_to_aws_has_a_deadline(
+    run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setattr(macro.preflight.aws_account, "CALL_SECONDS", 0.3)
+    with scripted(lambda _: Reply(200, {}, b" ", endless=True, pause=0.02)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{server.host}")
+        done = run()
+    assert done.code == 2 and "was not answered within" in done.err
+    assert {one["status"] for one in done.checks} == {"not checked"}
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"AWS_ENDPOINT_URL": "nonsense"},
+        {"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere/token", "AWS_ROLE_ARN": ROLE},
+    ],
+)
+def test_the_report_comes_where_credentials_do_not(
+    variables: dict[str, str], run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    if "AWS_ENDPOINT_URL" in variables:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    done = run()
+    assert done.code == 2
+    assert {one["status"] for one in done.checks} == {"not checked"}
+
+
+def test_progress_in_ci_names_the_subject(aws: None, run: Callable[..., Run]) -> None:
+    secret()
+    lines = run().err.splitlines()
+    assert re.fullmatch(r"\d/4 secret registry/team: passed", next(x for x in lines if "secr" in x))
+    assert len(lines) == 4
+
+
+def test_annotations_in_github(
+    aws: None, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secret()
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    err = run(TEMPLATE, "Tag=2").err
+    (note,) = [line for line in err.splitlines() if line.startswith("::")]
+    file = str(tmp_path / "template.yaml")
+    assert note.startswith(f"::error file={file},line=13,col=11,title=image failed::")
+    assert "has no tag 2" in note
+    assert "::warning" in run(NEW_ROLE).err
+
+
+@pytest.mark.parametrize(("quiet", "coloured"), [("", True), ("1", False)])
+def test_colour_on_a_terminal(
+    quiet: str,
+    coloured: bool,
+    aws: None,
+    run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    secret()
+    monkeypatch.setenv("NO_COLOR", quiet)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    out = run(TEMPLATE, "Tag=2", format="text").out
+    assert ("\x1b[32mpassed" in out and "\x1b[31mfailed" in out) is coloured
+    assert ("\x1b" in out) is coloured
 
 
 def test_the_value_of_a_hidden_parameter_is_not_shown(aws: None, run: Callable[..., Run]) -> None:
@@ -572,9 +905,9 @@ def test_problems_come_before_any_call(run: Callable[..., Run], aws: None, tmp_p
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"stack_name": "none"}, "there is no stack none in eu-west-1"),
+        ({"stack_name": "none"}, "the stack none does not exist in eu-west-1"),
         ({"account": "111122223333"}, f"of the account {ACCOUNT_ID}, not of 111122223333"),
-        ({"profile": "none"}, "AWS cannot be asked: ProfileNotFound"),
+        ({"profile": "none"}, "the profile none does not exist"),
         ({"parameter": ["Sercet=hunter2"]}, "no template has a parameter Sercet"),
     ],
 )
@@ -600,7 +933,7 @@ def test_no_credentials(run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    with pytest.raises(AccountError, match="NoCredentialsError"):
+    with pytest.raises(AccountError, match="there are no credentials"):
         run()
 
 
@@ -614,6 +947,15 @@ def test_work_that_never_ends_is_not_waited_for() -> None:
     never = Event()
     assert dict(in_threads([lambda: True, never.wait], stall=0.2)) == {0: True}
     never.set()
+
+
+def test_a_fault_in_a_check_is_not_checked() -> None:
+    def fault() -> Finding:
+        raise ZeroDivisionError(READER.password)
+
+    assert Check("secret", "x", (), fault).find() == Finding(
+        "not checked", "The check ended in a fault (ZeroDivisionError)."
+    )
 
 
 def test_a_fault_of_ours_is_not_taken_for_an_answer() -> None:

@@ -12,8 +12,8 @@ from laws import context, law
 from macro.engine.expand import Context, expand
 from macro.engine.grants.permissions import Permission
 from macro.engine.template.edits import apply
-from macro.preflight.evaluation import Deployed, UnknownValueError, Values
-from macro.preflight.image_pulls import Pull, Role, read_pulls
+from macro.preflight.deployed_values import Deployed, UnknownValueError, Values
+from macro.preflight.image_pulls import ExecutionRole, ImagePull, read_pulls
 from macro.text.source import SourceError, parse
 from strategies import Intent, Stack, stacks
 
@@ -23,7 +23,7 @@ TEMPLATES = sorted(
 )
 
 
-def pulls_in(stack: Stack, intent: Intent) -> tuple[list[Pull], Deployment]:
+def pulls_in(stack: Stack, intent: Intent) -> tuple[list[ImagePull], Deployment]:
     """What the shorthand pulls where the stack is there already, as its author deployed it."""
     expansion = expand(stack.template, context(stack))
     expanded = apply(stack.template, expansion.edits)
@@ -69,7 +69,7 @@ def test_a_container_is_pulled_by_the_role_that_is_there(stack: Stack) -> None:
             named = [one.role for one in intent.containers[logical_id]]
             if pull.secret is None:
                 continue
-            assert isinstance(pull.role, Role)
+            assert isinstance(pull.role, ExecutionRole)
             names = {role.rpartition("/")[2] for role in named if role}
             assert pull.role.name in names or (None in named and pull.role.name in world.roles)
 
@@ -112,4 +112,4 @@ def test_nothing_that_expands_is_too_odd_to_read(path: Path) -> None:
     values = Values(expanded, known, Deployed())
     for pull in read_pulls(expansion, expanded, known, values):
         assert isinstance(pull.image, (str, UnknownValueError))
-        assert isinstance(pull.role, (Role, UnknownValueError))
+        assert isinstance(pull.role, (ExecutionRole, UnknownValueError))

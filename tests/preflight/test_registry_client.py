@@ -6,31 +6,41 @@ import contextlib
 import gzip
 import hashlib
 import json
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import urllib3
 from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
 import macro.preflight.http
+from macro.engine.shorthand.image_reference import read_image_reference
+from macro.preflight.challenges import challenges_in
 from macro.preflight.http import (
-    ATTEMPTS,
     LONGEST_WAIT,
+    RETRIES,
+    HttpClient,
     RegistryError,
     UnreachableError,
-    Wire,
-    challenges_in,
     joined,
     origin,
 )
-from macro.preflight.image_reference import Reference, read_reference
-from macro.preflight.registry_client import Login, check_login, find_platforms
+from macro.preflight.registry_client import (
+    Login,
+    api_host,
+    check_login,
+    find_image,
+    version_of,
+)
 from registry_server import (
     OCI_CONFIG,
     OCI_INDEX,
@@ -53,14 +63,17 @@ BOTH = ("linux/amd64", "linux/arm64")
 
 
 def platforms(
-    image: str, login: Login | None = READER, wire: Wire | None = None
+    image: str, login: Login | None = READER, client: HttpClient | None = None
 ) -> tuple[str, ...]:
-    return find_platforms(read_reference(image), login, wire or Wire())
+    found = find_image(read_image_reference(image), "linux/amd64", login, client or HttpClient())
+    return found.platforms
 
 
-def refusal(image: str, login: Login | None = READER, wire: Wire | None = None) -> RegistryError:
+def refusal(
+    image: str, login: Login | None = READER, client: HttpClient | None = None
+) -> RegistryError:
     with pytest.raises(RegistryError) as caught:
-        platforms(image, login, wire)
+        platforms(image, login, client)
     assert READER.password not in f"{caught.value.message}{caught.value.fix}"
     return caught.value
 
@@ -126,7 +139,7 @@ def test_a_wrong_password(registry: str) -> None:
     said = refusal(f"{registry}/team/one:1", WRONG)
     assert said.certain and "does not accept the username and password" in said.message
     with pytest.raises(RegistryError, match="does not accept"):
-        check_login(registry, WRONG, Wire())
+        check_login(registry, WRONG, HttpClient())
 
 
 def test_no_login_where_one_is_asked_for(registry: str) -> None:
@@ -134,7 +147,7 @@ def test_no_login_where_one_is_asked_for(registry: str) -> None:
 
 
 def test_a_login_that_is_right(registry: str) -> None:
-    assert check_login(registry, READER, Wire()) is True
+    assert check_login(registry, READER, HttpClient()) is True
 
 
 @pytest.fixture(scope="module")
@@ -158,13 +171,13 @@ def test_a_token_service_that_does_not_accept_the_login(guarded: tuple[str, Toke
     host, _ = guarded
     assert "does not accept" in refusal(f"{host}/team/web:1", WRONG).message
     with pytest.raises(RegistryError, match="does not accept"):
-        check_login(host, WRONG, Wire())
+        check_login(host, WRONG, HttpClient())
 
 
 def test_a_login_by_token(guarded: tuple[str, TokenService]) -> None:
     host, service = guarded
     service.seen.clear()
-    assert check_login(host, READER, Wire()) is True
+    assert check_login(host, READER, HttpClient()) is True
     assert service.seen == [{"service": ["tests"]}]
 
 
@@ -183,9 +196,9 @@ def manifest(body: dict[str, object], kind: str = OCI_INDEX) -> Reply:
     return Reply(200, {"Content-Type": kind, "Docker-Content-Digest": digest}, data)
 
 
-INDEX = manifest(
-    {"manifests": [{"platform": {"os": "linux", "architecture": "amd64"}}, "odd", {"platform": 1}]}
-)
+AMD64 = {"os": "linux", "architecture": "amd64"}
+NAMED: dict[str, object] = {"platform": AMD64, "digest": f"sha256:{'0' * 64}"}
+INDEX = manifest({"manifests": [NAMED, "odd", {"platform": 1}]})
 ASK = Reply(401, {"WWW-Authenticate": 'Basic realm="tests"'})
 
 
@@ -247,21 +260,21 @@ def test_redirects_end() -> None:
 def test_redirects_to_a_place_without_tls(target: str) -> None:
     with scripted(lambda _: Reply(302, {"Location": target})) as server:
         said = refusal(f"{server.host}/web:1").message
-        assert "not reached by TLS" in said or "an address that is none" in said
+        assert "not reached by TLS" in said or "an invalid URL" in said
         assert len(server.requests) == 1
 
 
 def test_a_proxy_is_asked_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    wire = Wire(frozenset({"registry.invalid"}))
+    client = HttpClient(frozenset({"registry.invalid"}))
     with scripted(lambda _: INDEX) as proxy, scripted(lambda _: INDEX) as server:
         monkeypatch.setenv("http_proxy", f"http://me:word@{proxy.host}")
-        assert platforms("registry.invalid/web:1", None, wire) == ("linux/amd64",)
+        assert platforms("registry.invalid/web:1", None, client) == ("linux/amd64",)
         assert proxy.requests[0].path == "http://registry.invalid/v2/web/manifests/1"
         assert proxy.requests[0].headers["proxy-authorization"] == Login("me", "word").basic
-        assert platforms(f"{server.host}/web:1", None, wire) == ("linux/amd64",)
-        assert len(proxy.requests) == 2
+        assert platforms(f"{server.host}/web:1", None, client) == ("linux/amd64",)
+        assert len(proxy.requests) == 3
         monkeypatch.setenv("no_proxy", "registry.invalid")
-        assert isinstance(refusal("registry.invalid/web:1", None, wire), UnreachableError)
+        assert isinstance(refusal("registry.invalid/web:1", None, client), UnreachableError)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +285,7 @@ def test_a_token_service_that_gets_no_login(realm: str) -> None:
     ask = Reply(401, {"WWW-Authenticate": f'Bearer realm="{realm}",service="x"'})
     with scripted(lambda _: ask) as server:
         said = refusal(f"{server.host}/web:1")
-        assert "not reached by TLS" in said.message or "address" in said.message
+        assert "not reached by TLS" in said.message or "invalid URL" in said.message
         assert server.logins == []
 
 
@@ -286,7 +299,7 @@ def test_a_token_service_that_gets_no_login(realm: str) -> None:
 )
 def test_a_step_that_leaves_tls_is_not_taken(source: str, target: str) -> None:
     with pytest.raises(RegistryError):
-        Wire(frozenset({"plain.example.com"})).check_step(source, target)
+        HttpClient(frozenset({"plain.example.com"})).check_step(source, target)
 
 
 @pytest.mark.parametrize(
@@ -303,56 +316,97 @@ def test_a_step_that_leaves_tls_is_not_taken(source: str, target: str) -> None:
     ],
 )
 def test_plain_http_is_for_this_machine_and_hosts_that_are_named(host: str, scheme: str) -> None:
-    assert Wire(frozenset({"plain.example.com:5000"})).scheme(host) == scheme
+    assert HttpClient(frozenset({"plain.example.com:5000"})).scheme(host) == scheme
 
 
-def waits(replies: list[Reply]) -> tuple[list[float], Wire, Callable[[Request], Reply]]:
-    """A script that gives these replies in turn, the last one for ever; and what was waited."""
-    slept: list[float] = []
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What is waited between attempts, in seconds, without waiting."""
+    waited: list[float] = []
+    clock = SimpleNamespace(sleep=waited.append, time=time.time)
+    monkeypatch.setattr("urllib3.util.retry.time", clock)
+    return waited
+
+
+def in_turn(*replies: Reply) -> Callable[[Request], Reply]:
+    """A script that gives these replies in turn, the last one for ever."""
     left = iter(replies[:-1])
-    return slept, Wire(sleep=slept.append), lambda _: next(left, replies[-1])
+    return lambda _: next(left, replies[-1])
 
 
-def test_retry_after_is_obeyed() -> None:
-    slept, wire, answer = waits([Reply(429, {"Retry-After": "3"}), Reply(503), INDEX])
-    with scripted(answer) as server:
-        assert platforms(f"{server.host}/web:1", None, wire) == ("linux/amd64",)
-    assert 3.5 <= slept[0] <= 4 and 1 <= slept[1] <= 2
+def test_retry_after_is_obeyed(slept: list[float]) -> None:
+    busy = Reply(429, {"Retry-After": "3"})
+    with scripted(in_turn(busy, Reply(503), Reply(502), INDEX)) as server:
+        assert platforms(f"{server.host}/web:1", None) == ("linux/amd64",)
+    first, second, third = slept
+    assert first == 3 and 1 <= second <= 1.5 and 2 <= third <= 2.5
 
 
-def test_retry_after_as_a_date() -> None:
-    date = format_datetime(datetime.now(UTC) + timedelta(seconds=10), usegmt=True)
-    slept, wire, answer = waits([Reply(429, {"Retry-After": date}), INDEX])
-    with scripted(answer) as server:
-        platforms(f"{server.host}/web:1", None, wire)
-    assert 8 < slept[0] < 12
+def test_retry_after_as_a_date(slept: list[float]) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=8), usegmt=True)
+    with scripted(in_turn(Reply(429, {"Retry-After": date}), INDEX)) as server:
+        platforms(f"{server.host}/web:1", None)
+    assert 4 < slept[0] <= 8
 
 
-@pytest.mark.parametrize("said", ["soon", "-1", "9" * 400, "Wed, 99 Foo 2026", "", "\u00b2"])
-def test_retry_after_that_makes_no_sense_does_no_harm(said: str) -> None:
-    slept, wire, answer = waits([Reply(429, {"Retry-After": said}), INDEX])
-    with scripted(answer) as server:
-        if said == "9" * 400:
-            assert not refusal(f"{server.host}/web:1", None, wire).certain
-        else:
-            platforms(f"{server.host}/web:1", None, wire)
-            assert slept[0] <= 1
+@pytest.mark.parametrize(
+    "sent", ["soon", "-1", "9" * 5000, "Wed, 99 Foo 2026", "", "\u00b2", "1 Jan 99999 00:00 GMT"]
+)
+def test_retry_after_that_makes_no_sense_does_no_harm(sent: str, slept: list[float]) -> None:
+    with scripted(in_turn(Reply(429, {"Retry-After": sent}), INDEX)) as server:
+        assert platforms(f"{server.host}/web:1", None) == ("linux/amd64",)
+    assert sum(slept) <= 1
 
 
-def test_who_asks_for_a_long_wait_is_left_alone() -> None:
-    slept, wire, answer = waits([Reply(429, {"Retry-After": str(LONGEST_WAIT + 1)[:2]})])
-    with scripted(answer) as server:
-        said = refusal(f"{server.host}/web:1", None, wire)
-        assert not said.certain and "too many requests" in said.message
+def test_a_registry_that_asks_for_a_long_wait_is_left_alone(slept: list[float]) -> None:
+    with scripted(in_turn(Reply(429, {"Retry-After": str(LONGEST_WAIT + 1)}))) as server:
+        refused = refusal(f"{server.host}/web:1", None)
+        assert not refused.certain and "too many requests" in refused.message
         assert slept == [] and len(server.requests) == 1
 
 
-def test_retries_end() -> None:
-    slept, wire, answer = waits([Reply(503)])
+def test_a_manifest_that_an_index_names_must_exist() -> None:
+    def answer(request: Request) -> Reply:
+        return Reply(404) if str(NAMED["digest"]) in request.path else INDEX
+
     with scripted(answer) as server:
-        said = refusal(f"{server.host}/web:1", None, wire)
-        assert said.certain and "status 503" in said.message
-        assert len(server.requests) == ATTEMPTS and sum(slept) <= 7
+        refused = refusal(f"{server.host}/web:1", None)
+        assert refused.certain and "a manifest for linux/amd64 that does not" in refused.message
+
+
+@pytest.mark.parametrize("entry", [{"platform": AMD64}, {**NAMED, "digest": "../../v2/"}])
+def test_an_index_whose_entry_names_no_manifest(entry: dict[str, object]) -> None:
+    with scripted(lambda _: manifest({"manifests": [entry]})) as server:
+        assert "makes no sense" in refusal(f"{server.host}/web:1", None).message
+
+
+@pytest.mark.parametrize("status", [407, 502, 503])
+def test_the_fault_of_a_proxy_is_the_proxys(
+    status: int, monkeypatch: pytest.MonkeyPatch, slept: list[float]
+) -> None:
+    client = HttpClient(frozenset({"registry.invalid"}))
+    with scripted(lambda _: Reply(status)) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.host)
+        monkeypatch.setenv("https_proxy", proxy.host)
+        for image in ("registry.invalid/web:1", "tls.invalid/web:1"):
+            refused = refusal(image, None, client)
+            assert not refused.certain and "proxy" in refused.message, image
+
+
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:1", "socks5://127.0.0.1:1", "http://[", "://"])
+def test_a_proxy_that_cannot_be_used(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    refused = refusal("registry.invalid/web:1", None)
+    assert not refused.certain and "proxy" in refused.message and "PROXY" in refused.fix
+    with pytest.raises(RegistryError, match="proxy"):
+        check_login("registry.invalid", READER, HttpClient())
+
+
+def test_retries_end(slept: list[float]) -> None:
+    with scripted(in_turn(Reply(503))) as server:
+        refused = refusal(f"{server.host}/web:1", None)
+        assert refused.certain and "status 503" in refused.message
+        assert len(server.requests) == 1 + RETRIES and sum(slept) <= 7
 
 
 @pytest.mark.parametrize("path", ["manifests", "token"])
@@ -370,24 +424,101 @@ def test_an_answer_without_end(path: str) -> None:
         assert "more than 4 MiB" in refusal(f"{server.host}/web:1", login).message
 
 
-def test_an_answer_that_takes_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(macro.preflight.http, "BODY_SECONDS", 0.3)
-    with scripted(lambda _: Reply(200, {"Content-Type": OCI_INDEX}, b"{" * 99, pause=0.05)) as it:
-        begun = time.monotonic()
-        assert isinstance(refusal(f"{it.host}/web:1", None), UnreachableError)
-        assert time.monotonic() - begun < 2
+def trickle(data: bytes, then: bytes) -> Callable[[socket.socket], None]:
+    """Sends data at once, and the rest of an answer for ever, a little at a time."""
+
+    def send(connection: socket.socket) -> None:
+        connection.recv(65536)
+        with contextlib.suppress(OSError):
+            connection.sendall(data)
+            while True:
+                connection.sendall(then)
+                time.sleep(0.02)
+
+    return send
+
+
+@contextlib.contextmanager
+def raw(send: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server that speaks what may not be HTTP; gives its host and port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+        def answer(connection: socket.socket) -> None:
+            with connection:
+                send(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "then"),
+    [
+        (b"HTTP/1.1 2", b"0"),
+        (HEAD, b"X"),
+        (HEAD + b"X-A: ", b"a"),
+        (HEAD + b"Content-Length: 9999999\r\n\r\n", b"{"),
+        (HEAD + b"\r\n", b"{"),
+        (CHUNKED, b"0"),
+        (CHUNKED + b"1;", b"a"),
+        (CHUNKED, b"1\r\n{\r\n"),
+        (CHUNKED + b"0\r\n", b"T: a\r\n"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"", b""),
+    ],
+)
+def test_an_answer_that_trickles_is_not_waited_for(data: bytes, then: bytes) -> None:
+    with raw(trickle(data, then)) as host:
+        client = HttpClient(seconds=0.5)
+        assert isinstance(refusal(f"{host}/web:1", None, client), UnreachableError)
+        with pytest.raises(UnreachableError, match="within"):
+            check_login(host, READER, client)
+
+
+def test_a_deadline_is_for_all_requests_of_an_exchange() -> None:
+    def answer(request: Request) -> Reply:
+        time.sleep(0.1)
+        return Reply(302, {"Location": request.path}) if "manifests" in request.path else INDEX
+
+    with scripted(answer) as server:
+        refused = refusal(f"{server.host}/web:1", None, HttpClient(seconds=0.25))
+        assert isinstance(refused, UnreachableError) and "within 0 s" in refused.message
+
+
+@pytest.mark.parametrize("path", ["v2", "token"])
+def test_headers_have_a_limit(path: str) -> None:
+    large = {f"X-{number}": "a" * 5000 for number in range(20)}
+
+    def answer(request: Request) -> Reply:
+        if path in request.path:
+            return Reply(200, {"Content-Type": OCI_INDEX, **large}, INDEX.body)
+        realm = f"http://{server.host}/token"
+        return Reply(401, {"WWW-Authenticate": f'Bearer realm="{realm}"'})
+
+    with scripted(answer) as server:
+        assert "more than 64 KiB of headers" in refusal(f"{server.host}/web:1").message
 
 
 def test_an_answer_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(macro.preflight.http, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(macro.preflight.http, "_TIMEOUT", urllib3.Timeout(0.2))
 
     def answer(_: Request) -> Reply:
         time.sleep(1)
         return INDEX
 
     with scripted(answer) as server:
-        said = refusal(f"{server.host}/web:1", None)
-        assert isinstance(said, UnreachableError) and "does not answer in time" in said.message
+        refused = refusal(f"{server.host}/web:1", None)
+        assert isinstance(refused, UnreachableError) and "not answer in time" in refused.message
         assert len(server.requests) == 1
 
 
@@ -495,9 +626,9 @@ def test_a_registry_that_lets_anybody_in() -> None:
         return Reply(401) if request.headers.get("Authorization") == WRONG.basic else INDEX
 
     with scripted(answer) as server:
-        assert check_login(server.host, READER, Wire()) is False
+        assert check_login(server.host, READER, HttpClient()) is False
         with pytest.raises(RegistryError, match="does not accept"):
-            check_login(server.host, WRONG, Wire())
+            check_login(server.host, WRONG, HttpClient())
         assert platforms(f"{server.host}/web:1") == ("linux/amd64",)
 
 
@@ -526,7 +657,7 @@ def test_tls_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
             monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
             assert platforms(f"{server.host}/web:1") == ("linux/amd64",)
             assert tokens.logins == [READER.basic]
-            assert server.logins == ["Bearer abc"] * 3
+            assert server.logins == ["Bearer abc"] * 4
 
 
 def test_a_username_that_basic_cannot_say() -> None:
@@ -543,7 +674,7 @@ def test_a_login_shows_no_password() -> None:
 def test_no_place_to_go_on_to_is_too_odd_to_judge(target: str) -> None:
     with contextlib.suppress(RegistryError):
         url = joined("http://127.0.0.1:5000/v2/", target)
-        Wire().check_step("http://127.0.0.1:5000", url)
+        HttpClient().check_step("http://127.0.0.1:5000", url)
         origin(url)
 
 
@@ -551,28 +682,18 @@ def test_no_place_to_go_on_to_is_too_odd_to_judge(target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "host", "repository", "version"),
+    ("image", "host", "version"),
     [
-        ("nginx", "registry-1.docker.io", "library/nginx", "latest"),
-        ("nginx:1.27", "registry-1.docker.io", "library/nginx", "1.27"),
-        ("acme/web", "registry-1.docker.io", "acme/web", "latest"),
-        ("docker.io/nginx", "registry-1.docker.io", "library/nginx", "latest"),
-        ("index.docker.io/acme/web:2", "registry-1.docker.io", "acme/web", "2"),
-        ("registry-1.docker.io/nginx", "registry-1.docker.io", "nginx", "latest"),
-        ("quay.io/acme/web", "quay.io", "acme/web", "latest"),
-        ("localhost/web", "localhost", "web", "latest"),
-        ("localhost:5000/web:1", "localhost:5000", "web", "1"),
-        ("[::1]:5000/web:1", "[::1]:5000", "web", "1"),
-        ("Registry.Example.com/web", "registry.example.com", "web", "latest"),
-        ("Registry/web", "registry", "web", "latest"),
-        ("quay.io/web:1@sha256:ab", "quay.io", "web", "sha256:ab"),
-        ("quay.io/web@sha256:ab", "quay.io", "web", "sha256:ab"),
+        ("nginx", "registry-1.docker.io", "latest"),
+        ("docker.io/acme/web:2", "registry-1.docker.io", "2"),
+        ("registry-1.docker.io/acme/web", "registry-1.docker.io", "latest"),
+        ("quay.io/acme/web", "quay.io", "latest"),
+        (f"quay.io/web:1@sha256:{'0' * 64}", "quay.io", f"sha256:{'0' * 64}"),
     ],
 )
-def test_an_image_is_found_where_docker_finds_it(
-    image: str, host: str, repository: str, version: str
-) -> None:
-    assert read_reference(image) == Reference(host, repository, version)
+def test_an_image_is_found_where_docker_finds_it(image: str, host: str, version: str) -> None:
+    reference = read_image_reference(image)
+    assert (api_host(reference.registry), version_of(reference)) == (host, version)
 
 
 @pytest.mark.parametrize(
@@ -610,6 +731,29 @@ def test_a_quoted_challenge_reads_as_what_was_quoted(
         for scheme, parameters in challenges
     )
     assert list(challenges_in(header)) == challenges
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "a",
+        "a=",
+        'a="',
+        'a="\\"',
+        'a="b\\',
+        "\\",
+        "a ",
+        " ",
+        "a = ",
+        ",",
+        '"',
+    ],
+)
+@pytest.mark.parametrize("end", ["", "@", '"'])
+def test_a_challenge_is_read_in_one_pass(header: str, end: str) -> None:
+    # Read more than once from each letter this takes hours.
+    long = header * (1_000_000 // len(header)) + end
+    assert len(dict(challenges_in(f"Basic realm=x {long}"))) <= 2
 
 
 @given(st.text())

@@ -174,10 +174,10 @@ def with_tokens(program: str, directory: Path) -> Iterator[tuple[str, TokenServi
             yield host, service
 
 
-def self_signed() -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
-    """A key and a certificate for this machine."""
+def self_signed(host: str = "localhost") -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
+    """A key and a certificate for a host, by default this machine."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -188,7 +188,7 @@ def self_signed() -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .sign(key, hashes.SHA256())
     )
     return key, certificate
@@ -351,6 +351,7 @@ def scripted(
     class Handler(BaseHTTPRequestHandler):
         def _any(self) -> None:
             request = Request(self.command, self.path, dict(self.headers.items()))
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
             seen.requests.append(request)
             reply = answer(request)
             self.send_response(reply.status)
@@ -372,7 +373,7 @@ def scripted(
             except OSError:
                 self.close_connection = True
 
-        do_GET = do_HEAD = _any  # noqa: N815 # the names that the base class calls
+        do_GET = do_HEAD = do_POST = _any  # noqa: N815 # the names that the base class calls
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # its name there
             pass

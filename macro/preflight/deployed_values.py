@@ -241,8 +241,10 @@ class Values:
         if name == "Arn" and not physical.startswith("arn:"):
             kinds = {filled(one.logical_id, turn): one.type for one in resources(self._template)}
             if kinds.get(logical_id) in ("AWS::KMS::Key", "AWS::KMS::ReplicaKey"):
-                place = [self._pseudo[f"AWS::{part}"] for part in ("Partition", "Region")]
-                return f"arn:{place[0]}:kms:{place[1]}:{self._context.account}:key/{physical}"
+                partition, region, account = (
+                    self._ref(f"AWS::{part}", turn) for part in ("Partition", "Region", "AccountId")
+                )
+                return f"arn:{partition}:kms:{region}:{account}:key/{physical}"
         elif name in ("Arn", "Id"):
             return physical
         raise UnknownValueError(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from macro.engine.template.intrinsics import write
 from macro.engine.template.loops import Loop
 from macro.engine.template.stack import Context
-from macro.preflight.evaluation import Deployed, UnknownValueError, Values
+from macro.preflight.deployed_values import Deployed, UnknownValueError, Values
 
 ID = "111122223333"
 TEMPLATE: dict[str, Any] = {
