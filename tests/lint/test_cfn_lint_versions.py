@@ -97,7 +97,7 @@ def test_the_format_json_has_rule_place_and_text(cfn_lint: CfnLint) -> None:
     found = json.loads(cfn_lint("--format", "json", "bad.yaml").stdout)
     (one,) = (one for one in found if one["Rule"]["Id"] == "EPI101")
     assert (one["Filename"], one["Level"]) == ("bad.yaml", "Error")
-    assert one["Message"] == "PrivateImage has no key Secrt. Did you mean Secret?"
+    assert one["Message"] == "PrivateImage has no key Grnat. Did you mean Grant?"
     assert one["Rule"]["ShortDescription"] == "PrivateImage: an unknown key"
     assert one["Location"]["Start"] == {"LineNumber": 11, "ColumnNumber": 13}
     assert one["Location"]["End"] == {"LineNumber": 11, "ColumnNumber": 18}
@@ -106,7 +106,7 @@ def test_the_format_json_has_rule_place_and_text(cfn_lint: CfnLint) -> None:
 
 def test_the_format_pretty_counts_it(cfn_lint: CfnLint) -> None:
     output = cfn_lint("--format", "pretty", "bad.yaml").stdout
-    assert re.search(r"^11:13: +EPI101 +PrivateImage has no key Secrt", output, re.MULTILINE)
+    assert re.search(r"^11:13: +EPI101 +PrivateImage has no key Grnat", output, re.MULTILINE)
     assert "found 2 errors" in output
 
 

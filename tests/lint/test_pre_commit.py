@@ -95,7 +95,7 @@ def test_lint_passes_what_is_right(hook: Run) -> None:
 def test_lint_tells_what_is_wrong(hook: Run) -> None:
     done = hook("private-image-lint", "--format=parseable", "--", web=GOOD, api=BAD)
     assert done.returncode == 1
-    assert "\nstacks/api.yaml:11:13:11:18:EPI101:PrivateImage has no key Secrt." in done.stdout
+    assert "\nstacks/api.yaml:11:13:11:18:EPI101:PrivateImage has no key Grnat." in done.stdout
     assert "web.yaml" not in done.stdout
 
 
@@ -103,4 +103,4 @@ def test_check_tells_what_is_wrong(hook: Run) -> None:
     assert hook("private-image-check", web=GOOD).returncode == 0
     done = hook("private-image-check", web=GOOD, api=BAD)
     assert done.returncode == 1
-    assert "stacks/api.yaml:11:13: PI101 PrivateImage has no key Secrt." in done.stdout
+    assert "stacks/api.yaml:11:13: PI101 PrivateImage has no key Grnat." in done.stdout

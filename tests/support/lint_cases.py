@@ -25,7 +25,7 @@ Resources:
             Image: registry.example.com/team/web:1
             Secret: registry/team
 """
-BAD = GOOD.replace("Secret:", "Secrt:")
+BAD = GOOD.replace("Secret: registry/team", "Grnat: false")
 
 
 def options(case: Path) -> list[str]:
