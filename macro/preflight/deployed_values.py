@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from macro.engine.template.conditions import truth_of
 from macro.engine.template.document import Json, get, intrinsic
 from macro.engine.template.intrinsics import Unknown, attribute, parse
-from macro.engine.template.loops import Loop
+from macro.engine.template.loops import Loop, fill_text, read_loop
 from macro.engine.template.resources import resources
 from macro.engine.template.stack import Context
 
@@ -64,9 +65,11 @@ class Values:
         if isinstance(value, (bool, int, float)):
             return str(value).lower()
         parts = parse(value, turn.keys())
-        return "".join(
-            self._hole(part.value, turn) if isinstance(part, Unknown) else part for part in parts
+        texts = (
+            self._unknown_part(part.value, turn) if isinstance(part, Unknown) else part
+            for part in parts
         )
+        return "".join(texts)
 
     def chosen(self, node: Json, turn: Turn) -> Json:
         """The value that an `Fn::If` takes, to any depth. Raises `UnknownValueError`."""
@@ -75,7 +78,7 @@ class Values:
                 holds = self.holds(condition, turn)
                 if holds is None:
                     name = filled(condition, turn)
-                    raise UnknownValueError(f"The condition {name} is not known before the deploy.")
+                    raise UnknownValueError(f"The condition {name} is not known before a deploy.")
                 return self.chosen(then if holds else otherwise, turn)
         return node
 
@@ -100,16 +103,17 @@ class Values:
     def _declared(self, section: Json, turn: Turn) -> Iterator[tuple[str, tuple[Json, Turn]]]:
         """The conditions of the template, each with the turn of the loops that declare it."""
         for key, node in (section if isinstance(section, dict) else {}).items():
-            match node:
-                case [str(variable), collection, body] if key.startswith("Fn::ForEach::"):
-                    try:
-                        items = self._items(collection, turn)
-                    except UnknownValueError:
-                        continue
-                    for item in items:
-                        yield from self._declared(body, {**turn, variable: item})
-                case _:
-                    yield filled(key, turn), (node, turn)
+            found = read_loop(key, node, ())
+            if found is None:
+                yield filled(key, turn), (node, turn)
+                continue
+            loop, body = found
+            try:
+                items = self._items(loop.collection, turn)
+            except UnknownValueError:
+                continue
+            for item in items:
+                yield from self._declared(body, {**turn, loop.variable: item})
 
     def hidden(self, text: str) -> str:
         """The text with the values of `NoEcho` parameters taken out."""
@@ -140,26 +144,20 @@ class Values:
         return not (logical_id in known or logical_id in turn or logical_id.startswith("AWS::"))
 
     def _truth(self, node: Json, turn: Turn) -> bool | None:
-        match node:
-            case {"Condition": str(name)}:
-                return self.holds(name, turn)
+        return truth_of(
+            node, lambda name: self.holds(name, turn), lambda term: self._term(term, turn)
+        )
+
+    def _term(self, term: Json, turn: Turn) -> bool | None:
+        match term:
             case {"Fn::Equals": [one, other]}:
                 try:
                     return self.text(one, turn) == self.text(other, turn)
                 except UnknownValueError:
                     return None
-            case {"Fn::Not": [term]}:
-                truth = self._truth(term, turn)
-                return None if truth is None else not truth
-            case {"Fn::And": list(terms)}:
-                truths = [self._truth(term, turn) for term in terms]
-                return False if False in truths else None if None in truths else True
-            case {"Fn::Or": list(terms)}:
-                truths = [self._truth(term, turn) for term in terms]
-                return True if True in truths else None if None in truths else False
         return None
 
-    def _hole(self, value: Json, turn: Turn) -> str:
+    def _unknown_part(self, value: Json, turn: Turn) -> str:
         if isinstance(value, str):
             raise UnknownValueError("A dynamic reference is resolved by the deploy.")
         named = attribute(value)
@@ -253,16 +251,8 @@ class Values:
 
 
 def filled(logical_id: str, turn: Turn) -> str:
-    """A logical id in one turn of its loops.
-
-    `&{Variable}` gives the letters and digits alone.
-    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-foreach.html
-    """
-    for variable, value in turn.items():
-        logical_id = logical_id.replace(f"${{{variable}}}", value)
-        plain = "".join(character for character in value if character.isalnum())
-        logical_id = logical_id.replace(f"&{{{variable}}}", plain)
-    return logical_id
+    """A logical id in one turn of its loops."""
+    return fill_text(logical_id, tuple(turn.items()))
 
 
 def url_suffix(partition: str) -> str:

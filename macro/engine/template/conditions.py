@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from macro.engine.template.document import Json, canonical
@@ -180,8 +181,15 @@ class ConditionSolver:
     ) -> bool | None:
         """Whether all of `when` hold, as far as the terms that have been assigned decide it."""
         truths: dict[str, bool | None] = {}
+
+        def of_condition(name: str) -> bool | None:
+            if name in truths:
+                return truths[name]
+            return _term_truth(assigned, {"Condition": name})
+
+        of_term = partial(_term_truth, assigned)
         for name in order:
-            truths[name] = _evaluated(self._section[name], truths, assigned)
+            truths[name] = truth_of(self._section[name], of_condition, of_term)
         decided = True
         for name, expected in when:
             truth = truths.get(name, expected)
@@ -243,28 +251,36 @@ def _side(value: Json) -> tuple[str, bool] | None:
     return None
 
 
-def _evaluated(
-    node: Json, truths: Mapping[str, bool | None], assigned: Mapping[str, str | bool]
+def truth_of(
+    node: Json,
+    of_condition: Callable[[str], bool | None],
+    of_term: Callable[[Json], bool | None],
 ) -> bool | None:
-    """The truth of a condition; None: it is not decided yet."""
+    """The truth of a condition as it is written; None: it is not known.
+
+    `of_condition` gives the truth of a condition that it refers to, `of_term` that of a term which
+    is not `Fn::And`, `Fn::Or` or `Fn::Not`.
+    """
     match node:
         case {"Condition": str(name)}:
-            if name in truths:
-                return truths[name]
-            found = assigned.get(canonical(node))
-            return found if isinstance(found, bool) else None
+            return of_condition(name)
         case {"Fn::And": list(terms)}:
-            values = [_evaluated(term, truths, assigned) for term in terms]
-            return False if False in values else None if None in values else True
+            truths = [truth_of(term, of_condition, of_term) for term in terms]
+            return False if False in truths else None if None in truths else True
         case {"Fn::Or": list(terms)}:
-            values = [_evaluated(term, truths, assigned) for term in terms]
-            return True if True in values else None if None in values else False
+            truths = [truth_of(term, of_condition, of_term) for term in terms]
+            return True if True in truths else None if None in truths else False
         case {"Fn::Not": [term]}:
-            value = _evaluated(term, truths, assigned)
-            return None if value is None else not value
-    sides = _sides(node)
+            truth = truth_of(term, of_condition, of_term)
+            return None if truth is None else not truth
+    return of_term(node)
+
+
+def _term_truth(assigned: Mapping[str, str | bool], term: Json) -> bool | None:
+    """The truth of a term where some parameters, and terms that are not understood, have values."""
+    sides = _sides(term)
     if sides is None:
-        found = assigned.get(canonical(node))
+        found = assigned.get(canonical(term))
         return found if isinstance(found, bool) else None
     texts = [assigned.get(side) if is_variable else side for side, is_variable in sides]
     return None if None in texts else texts[0] == texts[1]
