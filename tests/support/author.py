@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -122,7 +123,7 @@ class Author:
         if "names like a loop's" in self.classes and self.secrets:
             looped = [one.declared for one in self.secrets if one.declared.looped]
             if looped:
-                name = looped[0].logical_id.partition("$")[0] + f"Arn{self.number()}"
+                name = f"{stem_of(looped[0])}Arn{self.number()}"
         self.parameters[name] = given
         self.declarations[name] = {"Type": "String", **declaration}
         return name
@@ -227,6 +228,11 @@ class Author:
 def turn_of(variable: str) -> str:
     """A loop's variable as a logical id has it."""
     return f"&{{{variable}}}" if variable == "Host" else f"${{{variable}}}"
+
+
+def stem_of(declared: Declared) -> str:
+    """What a logical id begins with, up to its first variable."""
+    return re.split(r"[$&]", declared.logical_id)[0]
 
 
 def chosen(condition: str, then: Piece[T], otherwise: Piece[T]) -> Piece[T]:

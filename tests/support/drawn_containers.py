@@ -61,18 +61,18 @@ def _shorthand(
 ) -> tuple[dict[str, Json], Piece[Secret | None], Piece[str]]:
     """A shorthand without `Grant`, the secret it names, and the image."""
     loop_tag = "-" + "-".join(f"${{{name}}}" for name in scope.loop) if scope.loop else ""
-    tables = {**author.account_registries, **author.registries}
-    if tables and author.one_in(3):
-        prefix = author.pick(*tables)
-        image = author.pick(*REGISTRIES[prefix])
+    images = _images_of_registries(author)
+    if images and author.one_in(3):
+        image = author.pick(*images)
+        found = images[image]
         if ":" in image.rpartition("/")[2] and "@" not in image:
             image += loop_tag
-        return {"Image": image}, tables[prefix], _image(image, image)
+        return {"Image": image}, found, _image(image, image)
     if scope.conditions and author.tries("nothing to pull with"):
         return _public_in_some_cases(author, scope, codebuild=codebuild)
     if scope.conditions and author.tries("If within text"):
-        found = secret_within_text(author, scope, codebuild=codebuild)
-        named: Piece[Secret | None] = Piece({"Secret": found.text}, found.means)
+        within = secret_within_text(author, scope, codebuild=codebuild)
+        named: Piece[Secret | None] = Piece({"Secret": within.text}, within.means)
     else:
         named = credentials(author, scope, codebuild=codebuild)
     image = f"registry.example.net/team/app{author.number()}:1.4"
@@ -84,6 +84,21 @@ def _shorthand(
     )
     piece = _image(text, text if isinstance(text, str) else image)
     return {"Image": text, **named.text}, named, piece
+
+
+def _images_of_registries(author: Author) -> dict[str, Piece[Secret | None]]:
+    """Each image that a registry table has a secret for; the template's comes before the account's,
+    and in one table the longest prefix counts."""
+    found: dict[str, Piece[Secret | None]] = {}
+    for table in (author.account_registries, author.registries):
+        for prefix in sorted(table, key=len):
+            found |= {
+                image: table[prefix]
+                for other, images in REGISTRIES.items()
+                if other == prefix or other.startswith(f"{prefix}/")
+                for image in images
+            }
+    return found
 
 
 def _image(text: Json, meaning: str) -> Piece[str]:

@@ -90,7 +90,7 @@ def _role_by_value(author: Author) -> Piece[str | None] | None:
     names = [_outside_name(author, "/") for _ in range(author.pick(2, 1))]
     first = names[0]
     forms = {"arn": f"{_HEAD}/{first}", "name": first, "path": f"{_HEAD}/team/{first}"}
-    if unknown := opaque(author, some_of(author, forms), {"arn"}):
+    if unknown := opaque(author, some_of(author, forms), {"arn"}, resolved_late=False):
         return filled(unknown.text, first)
     path = author.pick("/", "", "/team/apps/")
     written = [f"{_HEAD}{path}{name}" if path else name for name in names]

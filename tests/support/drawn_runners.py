@@ -7,7 +7,7 @@ from drawn_containers import container
 from drawn_roles import puller
 from drawn_secrets import declared_secret
 from evaluator import ACCOUNT_ID, Json
-from meaning import Case, Containers, Declared, Piece, Puller, Scope
+from meaning import Containers, Declared, Piece, Puller, Scope
 
 _COLLECTIONS = {"Name": ("web", "api"), "Tier": ("a", "b"), "Host": ("web-1", "api-2")}
 
@@ -106,7 +106,7 @@ def runner(author: Author, scope: Scope) -> None:
         resource["Metadata"] = {"Team": {"Ref": "Queue"}}
     stem = f"Run{author.number()}"
     if author.tries("long names"):
-        stem += "OfTheTeamThatWritesLongNames" * author.pick(1, 2, 4, 5)
+        stem += "OfTheTeamThatWritesLongNames" * author.pick(1, 2, 4)
     logical_id = stem + "".join(turn_of(name) for name in scope.loop)
     scope.body[logical_id] = resource
     author.intents.append((scope, stem, condition, properties))
@@ -143,8 +143,8 @@ def _collection(author: Author, scope: Scope) -> tuple[str, tuple[str, ...], Jso
     collections = dict(_COLLECTIONS)
     if author.tries("long names"):
         collections = {
-            "Name": ("w" * author.pick(50, 62, 100), "a" * author.pick(50, 64)),
-            "Tier": ("alpha" * 12, "beta" * 15),
+            "Name": ("w" * author.pick(50, 62, 64), "a" * author.pick(50, 60)),
+            "Tier": ("alpha" * 10, "beta" * 12),
         }
     if author.tries("numbers in a loop"):
         collections = {"Number": ("1", "2"), "Other": ("10", "1")}
@@ -170,6 +170,3 @@ def _list_parameter(author: Author, values: tuple[str, ...], *, told: bool) -> J
         declaration["Default"] = ",".join(values)
     author.declarations[reference["Ref"]] = declaration
     return reference
-
-
-__all__ = ["Case", "loop", "runner"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from author import Author, DeclaredSecret, turn_of
+from author import Author, DeclaredSecret, stem_of, turn_of
 from drawn_keys import key, template_key
 from drawn_values import known, opaque, some_of
 from evaluator import ACCOUNT_ID, REGION, Json, generated_name, key_arn, secret_arn
@@ -333,5 +333,5 @@ def _made_in_loop(author: Author, scope: Scope) -> Piece[Secret | None]:
         made = made.replace(turn_of(variable), value.replace("-", ""))
     if "names like a loop's" in author.classes:
         body_like = {"Type": "AWS::SQS::Queue"}
-        author.resources[secret.declared.logical_id.partition("$")[0] + "other"] = body_like
+        author.resources[stem_of(secret.declared) + "other"] = body_like
     return Piece(_reference(author, made), lambda case: secret.means(case.turn(turn)))

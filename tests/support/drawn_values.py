@@ -62,20 +62,25 @@ def _mapped(author: Author, values: Sequence[str], *, doubtful: Collection[str] 
     return Piece({"Fn::FindInMap": find}, given.index)
 
 
-def opaque(author: Author, values: Mapping[str, str], right: Collection[str]) -> Piece[str] | None:
+def opaque(
+    author: Author, values: Mapping[str, str], right: Collection[str], *, resolved_late: bool = True
+) -> Piece[str] | None:
     """A text that `expand` cannot know: in each case, which of the values (by form) it is.
 
     An expansion can be right for all the forms in `right` at once; for another it can only warn.
+    Without `resolved_late` a dynamic reference comes too late, and may be refused.
     None where no class of this kind is tried.
     """
     if author.has_opaque:  # one at a time, so that a warning on one hides no fault of another
         return None
-    found = _opaque(author, values, right)
+    found = _opaque(author, values, right, resolved_late=resolved_late)
     author.has_opaque = found is not None
     return found
 
 
-def _opaque(author: Author, values: Mapping[str, str], right: Collection[str]) -> Piece[str] | None:
+def _opaque(
+    author: Author, values: Mapping[str, str], right: Collection[str], *, resolved_late: bool
+) -> Piece[str] | None:
     forms = [*values]
     texts = tuple(values.values())
     wrong = frozenset(text for form, text in values.items() if form not in right)
@@ -96,7 +101,7 @@ def _opaque(author: Author, values: Mapping[str, str], right: Collection[str]) -
         return parameter(replace(unknown, told=author.pick(None, "/other/value")), **kind)
     if author.tries("dynamic reference"):
         path = f"/team/value{author.number()}"
-        author.stored[path] = unknown
+        author.stored[path] = replace(unknown, refusable=not resolved_late)
         text: Json = f"{{{{resolve:ssm:{path}}}}}"
         if author.one_in(2):
             stem = author.parameter("/team", told=author.pick(True, False))["Ref"]

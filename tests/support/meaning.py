@@ -178,7 +178,7 @@ class Declared:
     @property
     def looped(self) -> bool:
         """Whether the logical id holds a variable; one inside `${}` is more than a text can say."""
-        return "$" in self.logical_id
+        return "{" in self.logical_id
 
 
 @dataclass(frozen=True)

@@ -93,16 +93,23 @@ def _stack(author: Author) -> Stack:
     switched = author.switched
     told = {name: one.told for name, one in author.parameters.items() if one.told is not None}
     told = {name: value for name, value in told.items() if name in template["Parameters"]}
-    reached = range(len(switched.values))
-    if switched.values[0] and author.one_in(2):
-        # What no condition of another deployment changes is right in all of them, known or not.
+    known = bool(switched.values[0]) and author.pick(True, False)
+    if known:
         told |= _switches(author, switched.values[0])
-        if author.texts:
-            reached = range(1)
     variants = max([1, *(len(one.values) for group in _groups(author) for one in group.values())])
     deployments = [
-        _intent(author, number, variant) for variant in range(variants) for number in reached
+        _intent(author, number, variant)
+        for variant in range(variants)
+        for number in range(1 if known and author.texts else len(switched.values))
     ]
+    if known:
+        # What is known decides which warnings are due; what is written is right in all deployments.
+        first = _switches(author, switched.values[0])
+        deployments = [
+            one
+            for one in deployments
+            if not one.doubts or {*first.items()} <= {*one.account.parameters.items()}
+        ]
     everything = [
         container
         for deployment in deployments
