@@ -88,6 +88,11 @@ def deployed(resources: Json, stage: str = "prod", **account: Json) -> Deploymen
         ({"Fn::Join": ["/", ["a", {"Ref": "Stage"}, {"Ref": "AWS::NoValue"}]]}, "a/prod"),
         ({"Fn::Select": ["1", {"Fn::Split": ["role/", "arn:role/app"]}]}, "app"),
         ({"Fn::ImportValue": {"Fn::Sub": "${Stage}-role"}}, "shared"),
+        ({"Fn::FindInMap": ["Rows", {"Ref": "Stage"}, "Role"]}, "mapped"),
+        ({"Fn::FindInMap": ["Rows", "test", "Role", {"DefaultValue": {"Ref": "Stage"}}]}, "prod"),
+        ({"Fn::FindInMap": ["Rows", "prod", "Role", {"DefaultValue": "x"}]}, "mapped"),
+        ("{{resolve:ssm:/team/role}}", "stored"),
+        ({"Fn::Sub": "role/{{resolve:ssm:/team/${Kind}}}"}, "role/stored"),
         ({"A": {"Fn::If": ["Prod", {"Ref": "AWS::NoValue"}, "b"]}, "C": ["d"]}, {"C": ["d"]}),
         ([{"Fn::If": ["Prod", "a", "b"]}, {"Ref": "AWS::NoValue"}], ["a"]),
     ],
@@ -108,7 +113,14 @@ def test_resolves(text: Json, value: Json) -> None:
         "Queue": {"Type": "AWS::SQS::Queue"},
         "Subject": {"Type": "AWS::SQS::Queue", "Properties": {"Text": text}},
     }
-    found = deployed(resources, exports={"prod-role": "shared"})
+    outside = Account(
+        {"Stage": "prod", "Kind": "role"},
+        exports={"prod-role": "shared"},
+        stored={"/team/role": "stored"},
+    )
+    rows = {"Rows": {"prod": {"Role": "mapped"}}}
+    template = {"Conditions": PROD, "Mappings": rows, "Resources": resources}
+    found = Deployment(template, outside)
     assert found.properties("Subject")["Text"] == value
 
 
@@ -122,6 +134,8 @@ def test_resolves(text: Json, value: Json) -> None:
         {"Ref": "Stage", "Other": 1},
         {"Fn::If": ["NoSuchCondition", 1, 2]},
         {"Fn::GetAtt": ["Secret", "Arn"]},
+        {"Fn::FindInMap": ["Rows", "test", "Role"]},
+        {"Fn::Select": [0, {"Fn::Split": [":", "{{resolve:ssm:/team/role}}"]}]},
     ],
 )
 def test_sees_what_cannot_be_resolved(text: Json) -> None:
@@ -187,6 +201,19 @@ def test_loops() -> None:
     }
 
 
+def test_loops_over_numbers() -> None:
+    body = {"Queue${Number}": {"Type": "AWS::SQS::Queue", "Properties": {"Text": "${Number}"}}}
+    template = {
+        "Transform": ["AWS::LanguageExtensions"],
+        "Resources": {"Fn::ForEach::Numbers": ["Number", [1, 20], body]},
+    }
+    unrolled = unroll(template, {})["Resources"]
+    assert {name: one["Properties"]["Text"] for name, one in unrolled.items()} == {
+        "Queue1": "1",
+        "Queue20": "20",
+    }
+
+
 @pytest.mark.parametrize(
     ("transform", "key"),
     [("AWS::LanguageExtensions", "Same"), ("PrivateImage", "Queue${Name}")],
@@ -213,7 +240,7 @@ def test_sees_a_malformed_resource(resources: Json) -> None:
 # What waits for what.
 
 
-def test_sees_what_dangles_in_one_world() -> None:
+def test_sees_what_dangles_in_one_deployment() -> None:
     policy = separate(read(SECRET), "app", Condition="Prod")
     for waits in ({"DependsOn": "Policy"}, {"Metadata": {"Waits": {"Ref": "Policy"}}}):
         resources = {"Policy": policy, "Task": task("app", **waits)}
@@ -373,6 +400,20 @@ def test_sees_a_condition_that_fits_no_request(conditions: Json) -> None:
 def test_sees_a_policy_that_iam_refuses(resources: Json) -> None:
     with pytest.raises(AssertionError):
         _ = deployed(resources, roles=frozenset({"shared"})).grants
+
+
+def test_sees_a_role_name_that_iam_refuses() -> None:
+    long = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "x" * 65}}
+    with pytest.raises(AssertionError):
+        _ = deployed({"Role": long}).roles
+
+
+def test_sees_more_inline_policies_than_iam_takes() -> None:
+    half = read(*[secret_arn(f"team/{number}") for number in range(80)])
+    assert len(deployed({"Role": inline(half)}).grants) == 1
+    resources = {"Role": inline(half), "Policy": separate(half, {"Ref": "Role"})}
+    with pytest.raises(AssertionError):
+        _ = deployed(resources).grants
 
 
 @pytest.mark.parametrize("name", ["x" * 129, "with space", "stack/private", ""])

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from evaluator import (
     PLACES,
     REGION,
+    Account,
     Container,
     Deployment,
     Json,
@@ -26,6 +27,7 @@ from evaluator import (
     circular_dependency,
     credential,
     lookup,
+    secret_arn,
     undeclared,
     unroll,
 )
@@ -61,6 +63,35 @@ def test_laws(stack: Stack, random: Random) -> None:
 def test_laws_where_values_are_not_known(stack: Stack) -> None:
     faults = broken(stack, Random(0))
     assert not faults, faults
+
+
+def stack_of(secret: str, doubts: frozenset[str] = frozenset()) -> Stack:
+    """A task whose secret is a parameter without a value, where `secret` is deployed."""
+    container = {"Name": "web", "PrivateImage": {"Image": "r.example/web", "Secret": {"Ref": "S"}}}
+    task = {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": [container]}}
+    parameters = {"S": {"Type": "String"}}
+    template = {"Transform": "PrivateImage", "Parameters": parameters, "Resources": {"Task": task}}
+    meant = Expected(True, "r.example/web", None, secret_arn("web"))
+    intent = Intent(Account({"S": secret}), {"Task": [meant]}, doubts)
+    arns = frozenset({secret_arn("web"), secret_arn("other")})
+    return Stack(template, {}, [intent], arns, frozenset())
+
+
+def test_the_laws_see_a_missing_grant() -> None:
+    assert broken(stack_of(secret_arn("web")), Random(0)) == []
+    named = {fault.partition(":")[0] for fault in broken(stack_of(secret_arn("other")), Random(0))}
+    assert named == {
+        "every container has its image and credentials",
+        "roles read exactly the secrets their containers need",
+        "what runs a container comes after its grants",
+        "added names never meet those of the author",
+    }
+
+
+def test_the_laws_excuse_only_what_a_warning_is_on() -> None:
+    assert broken(stack_of(secret_arn("other"), frozenset({"S"})), Random(0)) == []
+    (silent,) = broken(stack_of(secret_arn("other"), frozenset({"Elsewhere"})), Random(0))
+    assert silent.startswith("no warning on Elsewhere")
 
 
 def broken(stack: Stack, random: Random) -> list[str]:

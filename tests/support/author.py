@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
+from classes import CLASSES
 from drawn_conditions import Conditions, draw_conditions
 from evaluator import Json, key_arn
 from meaning import NO_CONTAINERS, NO_VALUE, Case, Containers, Declared, Piece, Scope, Secret
@@ -108,6 +109,7 @@ class Author:
 
     def tries(self, name: str) -> bool:
         """Whether to draw something of this class here."""
+        assert name in CLASSES, f"no such class: {name}"
         return name in self.classes and not self.one_in(3)
 
     def number(self) -> int:

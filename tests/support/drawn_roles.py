@@ -249,6 +249,8 @@ def _role_body(
         properties["RoleName"] = NO_VALUE
     if path != "/":
         properties["Path"] = path
+    elif author.tries("no value alone"):
+        properties |= {"Path": NO_VALUE, "PermissionsBoundary": NO_VALUE}
     nothing = always(NO_VALUE, None)
 
     def policies(within: Scope) -> Piece[None]:

@@ -7,7 +7,7 @@ from drawn_containers import container
 from drawn_roles import puller
 from drawn_secrets import declared_secret
 from evaluator import ACCOUNT_ID, Json
-from meaning import Containers, Declared, Piece, Puller, Scope
+from meaning import NO_VALUE, Containers, Declared, Piece, Puller, Scope
 
 _COLLECTIONS = {"Name": ("web", "api"), "Tier": ("a", "b"), "Host": ("web-1", "api-2")}
 
@@ -26,6 +26,8 @@ def _role_keys(
     role = its.role.text
     if role is None:
         return {}
+    if task_role and author.tries("no value alone"):
+        return {"ExecutionRoleArn": role, task_role: NO_VALUE}
     if task_role and author.one_in(8):
         return {"ExecutionRoleArn": role, task_role: role}
     return {"ExecutionRoleArn": role}

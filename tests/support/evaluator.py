@@ -7,6 +7,7 @@ A malformed template is an AssertionError: CloudFormation or IAM would refuse it
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -386,7 +387,7 @@ class Deployment:
             return {key: self._fetch(value) for key, value in node.items()}
         if isinstance(node, str):
             node = _DYNAMIC_REFERENCE.sub(lambda found: self.account.stored[found[1]], node)
-            assert "{{resolve:" not in node, f"{node!r} is cut or unknown"
+            assert "{{resolve" not in node, f"{node!r} is cut or unknown"
         return node
 
     def resolve(self, node: Json) -> Json:
@@ -495,7 +496,7 @@ class Deployment:
         return f"{generated_name(logical_id)}.{attribute}"
 
     def containers(self, logical_id: str) -> list[Container]:
-        """The containers of a resource in the order in which they stand, in all its places."""
+        """The containers of a resource in their order, in all its places."""
         properties = self.properties(logical_id)
         found = [
             (at + within, Container(role_name(holder[role]) if role in holder else None, body))
@@ -508,17 +509,22 @@ class Deployment:
     @cached_property
     def roles(self) -> dict[str, str]:
         """The name of each role of the template, with its logical id."""
-        return {
+        roles = {
             self._ref(logical_id): logical_id
             for logical_id, body in self.resources.items()
             if body["Type"] == "AWS::IAM::Role"
         }
+        for name, logical_id in roles.items():
+            given = "RoleName" in self.resources[logical_id].get("Properties", {})
+            assert not given or len(name) <= 64, f"RoleName {name!r} is too long"
+        return roles
 
     @cached_property
     def grants(self) -> list[Grant]:
         """The statements of every inline policy on any role."""
         grants: list[Grant] = []
         names: Counter[tuple[str, str]] = Counter()
+        sizes: Counter[str] = Counter()
         for logical_id, body in self.resources.items():
             attached: list[tuple[Json, list[str]]] = []
             if body["Type"] == "AWS::IAM::Role":
@@ -535,9 +541,13 @@ class Deployment:
                 for role in roles:
                     assert role in self.roles or role in self.account.roles, f"no role {role!r}"
                     names[role, name] += 1
+                    sizes[role] += len(json.dumps(policy["PolicyDocument"], separators=(",", ":")))
                     grants += _statements(logical_id, role, policy["PolicyDocument"])
         twice = [pair for pair, count in names.items() if count > 1]
         assert not twice, f"two policies of one name overwrite each other: {twice}"
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+        large = [role for role, size in sizes.items() if size > 10_240]
+        assert not large, f"more inline policies than IAM takes: {large}"
         return grants
 
     def may_read(self, role: str, secret: str, *, before: str | None = None) -> bool:
