@@ -87,6 +87,9 @@ def _read_needs(
             # Its key and its role are read all the same, so that all problems are found at once.
             resources = (NO_VALUE,) if stack.reached(holds, site) else ()
             secret = Secret(NO_VALUE, resources, REGION)
+        faults += [
+            _Fault(access.secret.path, holds, caution) for caution in secret.service_cautions
+        ]
         if not access.grant:
             needs.append(Need(path, holds, None))
             continue

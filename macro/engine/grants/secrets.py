@@ -57,7 +57,7 @@ class Secret(NamedTuple):
     `as_written`: the parameter is what the author wrote. `region` is where the secret lives;
     `declarations` are the resources that it may be, where the template has it. `elsewhere`: it is
     known to be of another account. `defaults` names the parameters whose default decided the form;
-    `cautions` say what would not work.
+    `cautions` say what IAM would not take, `service_cautions` what the service would not.
     """
 
     parameter: Json
@@ -68,6 +68,14 @@ class Secret(NamedTuple):
     defaults: tuple[str, ...] = ()
     cautions: tuple[Caution, ...] = ()
     as_written: bool = True
+    service_cautions: tuple[Caution, ...] = ()
+
+
+_NO_PARTIAL_ARN = Caution(
+    "PI906",
+    "The end of this secret's ARN is not known: CodeBuild takes no part of an ARN.",
+    "Make sure that it is the full ARN, with a hyphen and six characters at its end.",
+)
 
 
 class Reader(NamedTuple):
@@ -362,6 +370,8 @@ def _by_arn(value: Json, text: Text, forms: list[_Form], reader: Reader) -> Secr
         message = "Nothing is known of this secret's value: a name would not work here"
         message += ", nor a secret of another Region." if dynamic else "."
         cautions.append(Caution("PI906", message, give_arn(text, reader.stack)))
+    takes_partial = reader.credentials.takes_partial_arn
+    hidden = any(form.complete and form.partial for form in forms) and not takes_partial
     return Secret(
         value,
         tuple(resources),
@@ -369,6 +379,7 @@ def _by_arn(value: Json, text: Text, forms: list[_Form], reader: Reader) -> Secr
         tuple(declared for form in forms for declared in form.declared),
         any(form.elsewhere for form in forms),
         cautions=tuple(cautions),
+        service_cautions=(_NO_PARTIAL_ARN,) if hidden else (),
     )
 
 
