@@ -19,6 +19,7 @@ Parameters:
   SecretArn:
     Type: String
     NoEcho: true
+    AllowedPattern: arn:.+
 Resources:
   Task:
     Type: AWS::ECS::TaskDefinition

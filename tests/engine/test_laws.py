@@ -35,6 +35,7 @@ from laws import context, law
 from macro.engine.expand import Expansion, expand
 from macro.engine.template.document import Path
 from macro.engine.template.edits import apply
+from macro.engine.template.problems import Problem
 from meaning import Expected, Intent, Stack
 from strategies import OTHER_REGION, opaque_stacks, stacks
 
@@ -99,7 +100,7 @@ def broken(stack: Stack, random: Random) -> list[str]:
     written = deepcopy(stack.template)
     expansion = expand(stack.template, context(stack))
     found = [] if stack.template == written else ["the input is not changed"]
-    if problems := [one for one in expansion.problems if not may_be_refused(stack, one.path)]:
+    if problems := [one for one in expansion.problems if not may_be_refused(stack, one)]:
         shown = [f"{one.code} {'/'.join(map(str, one.path))}: {one}" for one in problems]
         return [*found, f"a valid template has no problem: {shown}"]
     if expansion.problems:
@@ -157,8 +158,12 @@ def warned(judged: Judged, name: str) -> bool:
     return any(mentions(judged.stack.template, path, name) for path in paths)
 
 
-def may_be_refused(stack: Stack, path: Path) -> bool:
-    return any(mentions(stack.template, path, name) for name in stack.refusable)
+def may_be_refused(stack: Stack, problem: Problem) -> bool:
+    """Whether a problem is right: nothing could be written for a value, or for a loop whose turns
+    refer to what is declared one by one under conditions of its own."""
+    if problem.code == "PI408":
+        return "${" in json.dumps(problem.path)
+    return any(mentions(stack.template, problem.path, name) for name in stack.refusable)
 
 
 def mentions(template: Json, path: Path, name: str) -> bool:

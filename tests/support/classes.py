@@ -1,8 +1,7 @@
 """The classes of templates that the laws are tried on, beyond the plain ones.
 
 Each template is drawn of a few classes, so that what they have in it is frequent and the template
-small. The laws hold for all but those NOT_YET; DRAW="one,other" in the environment adds some of
-them, or "all".
+small.
 """
 
 from __future__ import annotations
@@ -48,14 +47,12 @@ OPAQUE = {
 }
 CLASSES = {**STRICT, **OPAQUE}
 
-NOT_YET = frozenset({"declared one by one", "loop over logical ids", "parameter of any form"})
-"""The classes that the engine does not pass yet."""
-
 
 def enabled(*, opaque: bool) -> list[str]:
-    """The classes that are drawn, in order; those of opaque values only where asked for."""
-    also = os.environ.get("DRAW", "")
-    added = set(CLASSES) if also == "all" else {name for name in also.split(",") if name}
-    assert added <= CLASSES.keys(), f"no such class: {added - CLASSES.keys()}"
-    drawn = CLASSES if opaque else STRICT
-    return sorted(name for name in drawn if name not in NOT_YET or name in added)
+    """The classes that are drawn, in order; those of opaque values only where asked for.
+
+    DRAW="one,other" in the environment leaves it at these.
+    """
+    only = {name for name in os.environ.get("DRAW", "").split(",") if name} or set(CLASSES)
+    assert only <= CLASSES.keys(), f"no such class: {only - CLASSES.keys()}"
+    return sorted(name for name in (CLASSES if opaque else STRICT) if name in only)
