@@ -92,7 +92,7 @@ def test_nothing_is_written_where_there_is_a_problem(
     assert output.read_text("utf-8") == "old"
     out, err = capsys.readouterr()
     assert out == ""
-    assert f"{template}:15:13: PI101 " in err
+    assert f"{template}:16:13: PI101 " in err
 
 
 def test_a_template_that_grows_over_the_limit(

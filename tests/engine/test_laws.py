@@ -161,7 +161,7 @@ def warned(judged: Judged, name: str) -> bool:
 def may_be_refused(stack: Stack, problem: Problem) -> bool:
     """Whether a problem is right: nothing could be written for a value, or for a loop whose turns
     refer to what is declared one by one under conditions of its own."""
-    if problem.code == "PI408":
+    if problem.code in ("PI405", "PI408"):
         return "${" in json.dumps(problem.path)
     return any(mentions(stack.template, problem.path, name) for name in stack.refusable)
 

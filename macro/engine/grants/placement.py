@@ -349,7 +349,7 @@ def _add_policies(grants: Iterable[Grant], order: Order, names: Names, stack: St
         else:
             stem = without_variables(first.logical_id, {loop.variable for loop in policy.scope})
             written = logical_id = names.take(stem + POLICY_SUFFIX, policy.scope)
-        problems += _check_logical_id(logical_id, first, policy.scope, policy.paths[0], stack)
+        problems += _check_logical_id(written, first, policy.scope, policy.paths[0], stack)
         placed.append(Placed(policy, "policy", logical_id))
         name, longest = _policy_name(logical_id, policy.scope, stack)
         if longest > quotas.POLICY_NAME_LENGTH:
