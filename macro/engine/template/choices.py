@@ -75,7 +75,8 @@ def branches(node: Json, path: Path, when: Conditions) -> Iterator[tuple[Path, J
     if isinstance(tree, Leaf):
         yield tree.path, tree.value, when
         return
-    for leaf, holds in leaves(tree, when):
+    found: Iterator[tuple[Leaf, Conditions]] = leaves(tree, when)
+    for leaf, holds in found:
         yield leaf.path, leaf.value, holds
 
 
