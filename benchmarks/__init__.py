@@ -19,4 +19,4 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-sys.path.append(str(ROOT / "tests"))
+sys.path.append(str(ROOT / "tests" / "support"))

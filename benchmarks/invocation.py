@@ -1,8 +1,8 @@
 """An invocation of the function as it is deployed, under AWS's runtime client: time and memory.
 
-The artefact is what `sam build` makes: the package `macro` and nothing else, without bytecode, so
-that Python compiles it at each start, as it does in Lambda. The runtime's own bytecode is there, as
-in Lambda.
+The artefact is what `sam build` makes: the package `macro.engine` and nothing else, without
+bytecode, so that Python compiles it at each start, as it does in Lambda. The runtime's own bytecode
+is there, as in Lambda.
 """
 
 from __future__ import annotations
@@ -113,11 +113,10 @@ def _runtime() -> Path:
 
 
 def _artefact(run: Run, name: str, index: str) -> Path:
-    """A folder with the package, and beside it what stands in `index`."""
+    """A folder with the engine's package, and beside it a module `index` with this text."""
     folder = run.folder / name
-    (folder / "macro").mkdir(parents=True)
-    for module in (ROOT / "macro").glob("*.py"):
-        shutil.copy(module, folder / "macro")
+    packed = folder / "macro" / "engine"
+    shutil.copytree(ROOT / "macro" / "engine", packed, ignore=shutil.ignore_patterns("*.pyc"))
     (folder / "index.py").write_text(index, "utf-8")
     return folder
 

@@ -23,12 +23,16 @@ def nested(depth: int, *wrap: str) -> Json:
     return node
 
 
-def task(*containers: Json, **others: Json) -> dict[str, Json]:
+def task(*containers: Json, role: str = "Role", **others: Json) -> dict[str, Json]:
     properties: Json = {
-        "ExecutionRoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+        "ExecutionRoleArn": {"Fn::GetAtt": [role, "Arn"]},
         "ContainerDefinitions": list(containers),
     }
     return {"Type": "AWS::ECS::TaskDefinition", "Properties": properties, **others}
+
+
+def secret(*depends_on: str) -> dict[str, Json]:
+    return {"Type": "AWS::SecretsManager::Secret", "DependsOn": list[Json](depends_on)}
 
 
 def within(conditions: list[str], value: Json) -> Json:
@@ -155,6 +159,24 @@ SHAPES: dict[str, Callable[[int], dict[str, Json]]] = {
         "Resources": {
             "Role": ROLE,
             "Task": task(*(within([f"C{i}" for i in range(10)], private("a")) for _ in range(n))),
+        }
+    },
+    "secrets that depend on their role": lambda n: {
+        "Resources": {
+            name: body
+            for i in range(n)
+            for name, body in {
+                f"Role{i}": ROLE,
+                f"Secret{i}": secret(f"Role{i}"),
+                f"Task{i}": task(private({"Ref": f"Secret{i}"}), role=f"Role{i}"),
+            }.items()
+        }
+    },
+    "a chain of secrets that depend on each other": lambda n: {
+        "Resources": {
+            "Role": ROLE,
+            **{f"Secret{i}": secret(*([f"Secret{i - 1}"] if i else [])) for i in range(n)},
+            **{f"Task{i}": task(private({"Ref": f"Secret{i}"})) for i in range(n)},
         }
     },
     "outputs": lambda n: {

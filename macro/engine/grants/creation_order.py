@@ -39,22 +39,47 @@ class Order:
         seen = set(needed)
         todo = list(seen)
         while todo:
-            for other in self._added.get(todo.pop(), ()):
-                if other not in seen:
-                    seen.add(other)
-                    todo.append(other)
+            if further := self._added.get(todo.pop()):
+                fresh = further - seen
+                seen |= fresh
+                todo += fresh
         return seen
 
     def _reach(self, start: Resource) -> frozenset[Path]:
-        """The growing resources that `start` is or depends on, however far off."""
-        found = self._reached.get(start.path)
-        if found is None:
-            seen = {start.path}
-            todo = [start]
-            while todo:
-                for other in self._stack.dependencies(todo.pop()):
-                    if other.path not in seen:
-                        seen.add(other.path)
-                        todo.append(other)
-            found = self._reached[start.path] = self._growing & seen
-        return found
+        """The growing resources that `start` is or depends on, however far off.
+
+        What a resource depends on is answered before the resource itself, so that each is gone
+        through once; only one that depends on itself, which CloudFormation refuses, is walked from
+        anew.
+        """
+        todo = [(start, False)]
+        entered: set[Path] = set()
+        while todo:
+            resource, answered = todo.pop()
+            path = resource.path
+            if path in self._reached:
+                continue
+            others = self._stack.dependencies(resource)
+            if not answered and path not in entered:
+                entered.add(path)
+                todo.append((resource, True))
+                todo += [(other, False) for other in others if other.path not in self._reached]
+            elif answered:
+                known = [self._reached.get(other.path) for other in others]
+                self._reached[path] = (
+                    self._walked(resource)
+                    if None in known
+                    else (self._growing & {path}).union(*filter(None, known))
+                )
+        return self._reached[start.path]
+
+    def _walked(self, start: Resource) -> frozenset[Path]:
+        """The same, found without what is known of others."""
+        seen = {start.path}
+        todo = [start]
+        while todo:
+            for other in self._stack.dependencies(todo.pop()):
+                if other.path not in seen:
+                    seen.add(other.path)
+                    todo.append(other)
+        return self._growing & seen

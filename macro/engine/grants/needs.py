@@ -20,6 +20,7 @@ from macro.engine.shorthand.places import Place
 from macro.engine.template.choices import Fork, branches, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, canonical
+from macro.engine.template.intrinsics import is_text
 from macro.engine.template.problems import Caution, InvalidValueError, Problem
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Site, Stack
@@ -75,18 +76,14 @@ def _read_needs(
         )
     if access.secret.value == NO_VALUE:
         return ContainerNeeds(NO_VALUE)
-    tree = read_secret(access.secret.value, when, Reader(place.credentials, site, stack))
+    parameter, cases = _read_cases(
+        access.secret.value, when, Reader(place.credentials, site, stack)
+    )
     needs: list[Need] = []
     faults: list[_Fault] = []
-    readings: Iterator[tuple[Secret | InvalidValueError, Conditions]] = leaves(tree, when)
-    for secret, holds in readings:
-        if not stack.possible(holds, site):
-            continue
-        if isinstance(secret, InvalidValueError):
-            faults.append(_Fault(access.secret.path, holds, secret))
-            # Its key and its role are read all the same, so that all problems are found at once.
-            resources = (NO_VALUE,) if stack.reached(holds, site) else ()
-            secret = Secret(NO_VALUE, resources, REGION)
+    for error, secret, holds, permissions in cases:
+        if error:
+            faults.append(_Fault(access.secret.path, holds, error))
         faults += [
             _Fault(access.secret.path, holds, caution) for caution in secret.service_cautions
         ]
@@ -94,7 +91,7 @@ def _read_needs(
             needs.append(Need(path, holds, None))
             continue
         faults += _doubts(secret, access.secret.path, holds)
-        needs += [Need(path, holds, permission) for permission in secret_permissions(secret)]
+        needs += [Need(path, holds, permission) for permission in permissions]
         for found in read_keys(access.key.value, access.key.path, holds, secret, site, stack):
             if found.key is None or not stack.possible(found.when, site):
                 continue
@@ -107,8 +104,49 @@ def _read_needs(
             )
     problems, warnings = _sorted_out(faults, site, stack)
     problems = tuple(access.reported(problem) for problem in problems)
-    parameter = parameter_of(access.secret.value, tree)
     return ContainerNeeds(parameter, tuple(needs), problems, warnings)
+
+
+class _SecretCase(NamedTuple):
+    """A secret where some conditions hold, and what a role needs to read it; `error`: the value is
+    none, and the secret is an empty one in its stead, so that its key and its role are read all the
+    same and all problems are found at once."""
+
+    error: InvalidValueError | None
+    secret: Secret
+    when: Conditions
+    permissions: tuple[Permission, ...]
+
+
+class _SecretCases(NamedTuple):
+    """What the credentials take for a secret, and the cases of it that some deployment has."""
+
+    parameter: Json
+    cases: tuple[_SecretCase, ...]
+
+
+def _read_cases(value: Json, when: Conditions, reader: Reader) -> _SecretCases:
+    site, stack = reader.site, reader.stack
+    if not is_text(value):
+        return _cases(value, when, reader)
+    about = "secret", reader.credentials, when
+    return stack.once(about, value, site, lambda: _cases(value, when, reader))
+
+
+def _cases(value: Json, when: Conditions, reader: Reader) -> _SecretCases:
+    site, stack = reader.site, reader.stack
+    tree = read_secret(value, when, reader)
+    readings: Iterator[tuple[Secret | InvalidValueError, Conditions]] = leaves(tree, when)
+    cases: list[_SecretCase] = []
+    for reading, holds in readings:
+        if not stack.possible(holds, site):
+            continue
+        error = reading if isinstance(reading, InvalidValueError) else None
+        if isinstance(reading, InvalidValueError):
+            resources = (NO_VALUE,) if stack.reached(holds, site) else ()
+            reading = Secret(NO_VALUE, resources, REGION)
+        cases.append(_SecretCase(error, reading, holds, tuple(secret_permissions(reading))))
+    return _SecretCases(parameter_of(value, tree), tuple(cases))
 
 
 class _Fault(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from macro.engine.grants.kms_keys import Key
@@ -10,33 +11,43 @@ from macro.engine.grants.roles import CreatedRole, NamedRole, TemplateRole
 from macro.engine.grants.secrets import Secret
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import Json, Path, canonical
-from macro.engine.template.intrinsics import Unknown, join, mentions, parse, write
+from macro.engine.template.intrinsics import Unknown, join, mentions, parse, references, write
 from macro.engine.template.loops import Loop, Turn
 from macro.engine.template.resources import Resource
 
 Grantee: TypeAlias = TemplateRole | NamedRole | CreatedRole
 
 
-class Permission(NamedTuple):
+class Permission:
     """One action on one resource of IAM's.
 
-    `via` limits it to the use through a service, `alias` to the keys that have the alias.
+    `via` limits it to the use through a service, `alias` to the keys that have the alias. No tuple,
+    since many grants share one, and what follows from it is found once.
     """
 
-    action: str
-    resource: Json
-    via: Json = None
-    alias: Json = None
+    def __init__(self, action: str, resource: Json, via: Json = None, alias: Json = None) -> None:
+        self.action, self.resource, self.via, self.alias = action, resource, via, alias
 
     @property
     def values(self) -> list[Json]:
         """All that the permission says, to compare and to look through."""
         return [self.action, self.resource, self.via, self.alias]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The same for equal permissions; sorts them."""
         return canonical(self.values)
+
+    @cached_property
+    def references(self) -> tuple[str, ...]:
+        """The logical ids and parameters that it names."""
+        return tuple(dict.fromkeys(references(self.values)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Permission) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
 
 class Grant(NamedTuple):

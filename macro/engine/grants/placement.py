@@ -146,12 +146,11 @@ def _takes_policies(role: Resource, grant: Grant) -> bool:
 
 def _needed(permission: Permission, grant: Grant, stack: Stack) -> list[Resource]:
     """The resources of the template that a permission refers to."""
-    return _referenced(permission.values, grant, stack)
+    return _referenced(permission.references, grant, stack)
 
 
-def _referenced(value: Json, grant: Grant, stack: Stack) -> list[Resource]:
-    """The resources that a value refers to where a grant writes it, in all turns of its loops."""
-    names = dict.fromkeys(references(value))
+def _referenced(names: Iterable[str], grant: Grant, stack: Stack) -> list[Resource]:
+    """The resources of these names where a grant writes them, in all turns of its loops."""
     sites = [Site(grant.served, grant.turn)] if grant.turn else stack.sites(grant.served)
     found = {
         resource.path: resource
@@ -416,10 +415,10 @@ def _apart(policy: Policy, order: Order, stack: Stack) -> list[Policy]:
 
 def _before(policy: Policy, stack: Stack) -> list[Resource]:
     """The resources of the template that a policy comes after."""
-    values: list[Json] = [_role_name(policy)]
+    names = dict.fromkeys(references(_role_name(policy)))
     for permission in policy.permissions:
-        values += permission.values
-    return _referenced(values, policy.grants[0], stack)
+        names |= dict.fromkeys(permission.references)
+    return _referenced(names, policy.grants[0], stack)
 
 
 def _check_logical_id(

@@ -100,6 +100,10 @@ def read_role(value: Json, when: Conditions, site: Site, stack: Stack) -> Fork[R
     """
     if not is_text(value):
         return InvalidValueError("PI402", "A role is text or an intrinsic function.", _FIX)
+    return stack.once(("role", when), value, site, lambda: _read_text(value, when, site, stack))
+
+
+def _read_text(value: Json, when: Conditions, site: Site, stack: Stack) -> Fork[Reading] | Reading:
     tree = chosen(value)
     if tree is None:
         message = "The role has too many cases of Fn::If to tell apart."

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 NAME = "PrivateImage"
 
-_LETTERS = [(letter, NAME.lower().count(letter)) for letter in sorted(set(NAME.lower()))]
+_LETTERS = sorted(set(NAME.lower()))
+_COUNTS = [NAME.lower().count(letter) for letter in _LETTERS]
 
 
 def is_near_name(word: str) -> bool:
@@ -19,7 +20,7 @@ def is_near_name(word: str) -> bool:
     if word == NAME or not 9 <= len(word) <= 2 * len(NAME):
         return False
     folded = word.lower()
-    shared = sum([min(folded.count(letter), most) for letter, most in _LETTERS])
+    shared = sum(map(min, map(folded.count, _LETTERS), _COUNTS))
     return shared >= 9 and shared >= sum(map(str.isalpha, folded)) - 1
 
 

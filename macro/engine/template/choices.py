@@ -71,7 +71,12 @@ def leaves(tree: Fork[T] | T, when: Conditions) -> Iterator[tuple[T, Conditions]
 def branches(node: Json, path: Path, when: Conditions) -> Iterator[tuple[Path, Json, Conditions]]:
     """Every value that `node` may take, through `Fn::If` to any depth, with its conditions; they
     may contradict each other."""
-    for leaf, holds in leaves(forked(node, path), when):
+    tree = forked(node, path)
+    if isinstance(tree, Leaf):
+        yield tree.path, tree.value, when
+        return
+    found: Iterator[tuple[Leaf, Conditions]] = leaves(tree, when)
+    for leaf, holds in found:
         yield leaf.path, leaf.value, holds
 
 

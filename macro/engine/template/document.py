@@ -36,9 +36,12 @@ def intrinsic(node: Json) -> tuple[str, Json] | None:
     return None
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
 def canonical(value: Json) -> str:
     """The same text for equal values, whatever the order of their keys."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return _CANONICAL.encode(value)
 
 
 def spelled(name: str) -> Json:

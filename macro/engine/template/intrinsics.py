@@ -97,6 +97,8 @@ def parse(value: Json, loop_variables: Collection[str] = ()) -> Text:
 
     In the body of an `Fn::ForEach`, the `${Variable}` of a plain string is an unknown part too.
     """
+    if isinstance(value, str) and "{" not in value:
+        return (value,) if value else ()
     return join(*_parts(value, loop_variables))
 
 
@@ -236,10 +238,12 @@ def attribute(value: Json) -> tuple[str, str] | None:
     Takes `Fn::GetAtt` as a list and as text, a logical id written as `Fn::Sub` (as loops need it),
     and an `Fn::Sub` or `Fn::Join` that is nothing but one reference.
     """
-    match parse(value):
-        case (Unknown(only),):
-            value = only
-    match intrinsic(value):
+    call = intrinsic(value)
+    if call and call[0] not in ("Ref", "Fn::GetAtt"):
+        match parse(value):
+            case (Unknown(only),):
+                call = intrinsic(only)
+    match call:
         case ("Ref", named):
             logical_id = _logical_id(named)
             return None if logical_id is None else (logical_id, "")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from math import prod
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from macro.engine.template.conditions import Conditions, ConditionSolver
-from macro.engine.template.document import Json, Path, section
+from macro.engine.template.document import Json, Path, canonical, section
 from macro.engine.template.evaluation import Possible, Values
 from macro.engine.template.intrinsics import Text, parse, references
 from macro.engine.template.loops import Loop, Turn, fill, fill_text, read_loop, variables_in
@@ -35,6 +35,9 @@ _PARTITIONS = {
     "us-isof": "aws-iso-f",
     "eusc-de": "aws-eusc",
 }
+
+
+T = TypeVar("T")
 
 
 class Context(NamedTuple):
@@ -111,6 +114,7 @@ class Stack:
                 self._by_id.setdefault(made, []).append((resource, turn))
         self._by_property: dict[tuple[str, str], dict[Text, list[tuple[Resource, Turn]]]] = {}
         self._dependencies: dict[Path, tuple[Resource, ...]] = {}
+        self._readings: dict[Hashable, Any] = {}
 
     @property
     def logical_ids(self) -> set[str]:
@@ -186,6 +190,17 @@ class Stack:
             self.solver.implies(self.holds_at(when, one.turn), self.holds_at(other, one.turn))
             for one in sites
         )
+
+    def once(self, about: Hashable, value: Json, site: Site, read: Callable[[], T]) -> T:
+        """What `read` makes of a value: outside of loops a value reads alike wherever it is, so it
+        is read once. `about` is all else that the reading depends on."""
+        if site.resource.loops:
+            return read()
+        key = about, value if isinstance(value, str) else (canonical(value),)
+        if key not in self._readings:
+            self._readings[key] = read()
+        found: T = self._readings[key]
+        return found
 
     def known(self, text: Text, site: Site, when: Conditions) -> Possible:
         """The texts that one with unknown parts can be, where it is read under these conditions."""
