@@ -32,7 +32,7 @@ from macro.engine.template.document import Json, Path, get
 from macro.engine.template.edits import Edit
 from macro.engine.template.problems import Problem
 from macro.engine.template.resources import resources
-from macro.lint.problem_codes import CODES, WARNINGS
+from macro.engine.problem_codes import CODES, WARNINGS
 from macro.lint.template_nodes import edited, node_of, placed_edits, plain, span
 
 
