@@ -7,7 +7,7 @@ import os
 import sys
 
 from macro.commands import files, output
-from macro.commands.deployment import context, given
+from macro.commands.deployment import check_parameter_names, context, given
 from macro.commands.exit_codes import OK, PROBLEMS, USAGE, UsageError
 from macro.commands.file_expansion import Outcome, Task, run
 from macro.commands.files import STDIN, Input
@@ -22,7 +22,10 @@ def expand_files(options: argparse.Namespace) -> int:
     places = _places(options, inputs, seen_only)
     task = Task(deployment, places, options.check, options.diff, options.explain, as_data)
     outcomes = list(output.with_progress(run(task, inputs), len(inputs)))
-    _check_parameters(options.parameter, outcomes)
+    if all(outcome.is_read for outcome in outcomes):  # else it is not known what they declare
+        declared = frozenset[str]().union(*(outcome.parameters for outcome in outcomes))
+        names = [outcome.input.shown for outcome in outcomes]
+        check_parameter_names(options.parameter, declared, names)
     code = max(map(_report, outcomes), default=OK)
     if as_data:
         _print(output.as_json(outcomes).encode())
@@ -53,18 +56,6 @@ def _places(options: argparse.Namespace, inputs: list[Input], seen_only: bool) -
             raise UsageError("say where several templates go: --output-dir DIR or --in-place")
         places = {}
     return {os.path.realpath(name): place for name, place in places.items()}
-
-
-def _check_parameters(pairs: list[str], outcomes: list[Outcome]) -> None:
-    """Raises UsageError for a parameter given by hand that no template has: it is misspelt."""
-    if not all(outcome.is_read for outcome in outcomes):
-        return  # what the others declare is not known
-    declared = frozenset[str]().union(*(outcome.parameters for outcome in outcomes))
-    unknown = sorted({pair.partition("=")[0] for pair in pairs} - declared)
-    if unknown and len(outcomes) == 1:
-        raise UsageError(f"{outcomes[0].input.shown} has no parameter {', '.join(unknown)}")
-    if unknown:
-        raise UsageError(f"none of the templates has a parameter {', '.join(unknown)}")
 
 
 def _report(outcome: Outcome) -> int:

@@ -109,8 +109,8 @@ def test_a_template_that_grows_over_the_limit(
     [
         (["-p", "SecretArn"], "-p takes NAME=VALUE"),
         (["-p", "Secret=registry/hidden"], "has no parameter Secret"),
-        (["--region", "Europe"], "--region takes a Region's code"),
-        (["--account", "1234"], "--account takes an account's twelve digits"),
+        (["--region", "Europe"], "--region is not a Region's code"),
+        (["--account", "1234"], "--account is not an account's id"),
         (["-o", "/nowhere/expanded.yaml"], "cannot be written: No such file or directory"),
     ],
 )
