@@ -71,14 +71,11 @@ def find_region(
     return _region(region, variables, _profile(profile, variables), {})
 
 
-def check_parameter_names(
-    pairs: Iterable[str], declared: Iterable[str], templates: Sequence[str]
-) -> None:
+def check_parameter_names(pairs: Iterable[str], declared: Iterable[str]) -> None:
     """Raises UsageError for a misspelt parameter of `-p`: one that no template declares."""
     unknown = sorted({pair.partition("=")[0] for pair in pairs} - set(declared))
     if unknown:
-        where = f"{templates[0]} has no" if len(templates) == 1 else "none of the templates has a"
-        raise UsageError(f"{where} parameter {', '.join(unknown)}")
+        raise UsageError(f"no template has a parameter {', '.join(unknown)}")
 
 
 class _Profile(NamedTuple):
@@ -154,7 +151,7 @@ def _title(section: str) -> str:
 def _sections(
     variables: Mapping[str, str], variable: str, default: str
 ) -> Mapping[str, Mapping[str, str]]:
-    """The sections of one of AWS's files; none where it cannot be read, as AWS's commands report."""
+    """The sections of one of AWS's files; none where it cannot be read, as AWS's CLI reports."""
     path = File(variables.get(variable) or default)
     with_home = os.path.expanduser(path)  # noqa: PTH111 # a Path raises where there is no home
     if not os.path.isfile(with_home):  # noqa: PTH113 # the same

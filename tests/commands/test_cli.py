@@ -108,7 +108,7 @@ def test_a_template_that_grows_over_the_limit(
     ("arguments", "said"),
     [
         (["-p", "SecretArn"], "-p takes NAME=VALUE"),
-        (["-p", "Secret=registry/hidden"], "has no parameter Secret"),
+        (["-p", "Secret=registry/hidden"], "no template has a parameter Secret"),
         (["--region", "Europe"], "--region is not a Region's code"),
         (["--account", "1234"], "--account is not an account's id"),
         (["-o", "/nowhere/expanded.yaml"], "cannot be written: No such file or directory"),

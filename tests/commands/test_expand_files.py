@@ -183,7 +183,7 @@ def test_what_is_named_outright_and_is_no_template_is_a_problem(
         (["-", "--output-dir", "out"], "standard input has no place in a folder"),
         (["nowhere/*.yaml", "--check"], "nowhere/*.yaml matches no file"),
         (["stacks/deep/e?", "--check"], "stacks/deep/e? matches no file"),
-        (["stacks", "-p", "Name=x", "--check"], "none of the templates has a parameter Name"),
+        (["stacks", "-p", "Name=x", "--check"], "no template has a parameter Name"),
         (["stacks", "--output-dir", "stacks/a.yaml"], "cannot be written: "),
         (["nowhere.yaml", "stacks/a.yaml", "--check"], "nowhere.yaml cannot be read: No such"),
     ],
