@@ -44,6 +44,13 @@ It takes the options of cfn-lint, which the extra "lint" installs:
   pip install 'private-image-macro[lint]'
 """
 
+SETTINGS_EXAMPLES = f"""\
+examples:
+  {PROGRAM} settings settings.yaml
+  sam deploy --parameter-overrides \\
+    "Settings='$({PROGRAM} settings settings.yaml)'"
+"""
+
 COMPLETION_EXAMPLES = f"""\
 examples:
   {PROGRAM} completion bash > ~/.local/share/bash-completion/completions/{PROGRAM}
@@ -64,6 +71,15 @@ def parser() -> argparse.ArgumentParser:
     _add_verify(commands)
     _add_login(commands)
     _add_lint(commands)
+    settings = _add_command(
+        commands,
+        "settings",
+        "check the account's settings, and print them for the macro's deployment",
+        "Checks the account's settings, and prints them in one line as the parameter\n"
+        "Settings of the macro's deployment takes them.",
+        SETTINGS_EXAMPLES,
+    )
+    settings.add_argument("file", metavar="FILE", help="the settings, YAML or JSON")
     completion = _add_command(
         commands,
         "completion",
@@ -148,7 +164,8 @@ def _add_expand(commands: _Commands[argparse.ArgumentParser]) -> None:
         metavar="FORMAT",
         choices=["text", "json", "mermaid", "sarif"],
         default="text",
-        help="text, or json: edits (RFC 6902), grants and problems; mermaid: a diagram of who may read what;"
+        help="text, or json: edits (RFC 6902), grants and problems; mermaid: a diagram of who may"
+        " read what;"
         " sarif: problems, for code scanning (default: text)",
     )
     group.add_argument(
@@ -321,6 +338,17 @@ def _add_deployment(command: argparse.ArgumentParser) -> None:
         "--config-file",
         metavar="FILE",
         help="the SAM CLI's configuration (default: samconfig.toml, if --config-env is given)",
+    )
+    group.add_argument(
+        "--settings",
+        metavar="FILE",
+        help="the account's settings, YAML or JSON, as the macro has them (default: none)",
+    )
+    group.add_argument(
+        "--macro-name",
+        metavar="NAME",
+        help="what the macro is registered as in the account (default: PrivateImage, or the name"
+        " that begins with it in the template's Transform)",
     )
     _add_region(group)
     group.add_argument(

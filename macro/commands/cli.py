@@ -68,6 +68,10 @@ def _run(arguments: list[str]) -> int:
         from macro.commands.login import login
 
         return _asking_aws(login, options)
+    if options.command == "settings":
+        from macro.commands.settings_file import settings_file
+
+        return settings_file(options)
     if options.command == "completion":
         import shtab
 
@@ -107,7 +111,8 @@ def _asking_aws(command: Callable[[argparse.Namespace], int], options: argparse.
 def _end(text: str, code: int) -> int:
     from macro.commands.output import report  # only here: help does not wait for it
 
-    report(text)
+    for line in text.splitlines():
+        report(line)
     return code
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as File
 from typing import NamedTuple
 
 from macro.commands import parameter_values
 from macro.commands.exit_codes import UsageError
+from macro.commands.settings_file import read_settings_file
 from macro.engine.template.document import Json
 from macro.engine.template.stack import ACCOUNT_ID, REGION_CODE, Context
 
@@ -18,7 +20,8 @@ class Given(NamedTuple):
     """What a command was given to know the deployment by; each later one outweighs those before.
 
     `config` is a configuration file of the SAM CLI and `environment` the one in it; `files` are
-    parameter files; `pairs` are of the form Name=Value.
+    parameter files; `pairs` are of the form Name=Value. `settings` is a file with those of the
+    account, `macro_name` what the macro is registered as there.
     """
 
     config: str | None = None
@@ -28,6 +31,8 @@ class Given(NamedTuple):
     region: str | None = None
     account: str | None = None
     profile: str | None = None
+    settings: str | None = None
+    macro_name: str | None = None
 
 
 def given(options: argparse.Namespace) -> Given:
@@ -40,6 +45,8 @@ def given(options: argparse.Namespace) -> Given:
         options.region,
         options.account,
         options.profile,
+        options.settings,
+        options.macro_name,
     )
 
 
@@ -57,18 +64,15 @@ def context(given: Given, variables: Mapping[str, str] = os.environ) -> Context:
     parameters.update(parameter_values.of_options(given.pairs))
     profile = _profile(given.profile, variables)
     region = _region(given.region, variables, profile, {f"region in {name}": config.get("region")})
-    return Context(parameters, region, _account(given.account, variables, profile))
+    account = _account(given.account, variables, profile)
+    settings = None if given.settings is None else read_settings_file(given.settings)
+    if given.macro_name is not None and not re.fullmatch(MACRO_NAME, given.macro_name):
+        raise UsageError("--macro-name is not the name of a macro: letters and digits only")
+    return Context(parameters, region, account, settings, given.macro_name)
 
 
-def find_region(
-    region: str | None, profile: str | None, variables: Mapping[str, str] = os.environ
-) -> str | None:
-    """The Region that a command works in, by its options `--region` and `--profile`: that of the
-    option, of `AWS_REGION`, of `AWS_DEFAULT_REGION`, of the profile. None where none says.
-
-    Raises UsageError where it is no Region's code, and for a profile that does not exist.
-    """
-    return _region(region, variables, _profile(profile, variables), {})
+# As template.yaml has it for the parameter MacroName.
+MACRO_NAME = "[A-Za-z][A-Za-z0-9]{0,63}"
 
 
 def check_parameter_names(pairs: Iterable[str], declared: Iterable[str]) -> None:
@@ -133,7 +137,7 @@ def _profile(name: str | None, variables: Mapping[str, str]) -> _Profile:
     found = {_title(section): values for section, values in config.items()}
     credentials = _sections(variables, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
     if named and title not in found and title not in credentials:
-        raise UsageError(f"{source}: there is no AWS profile {named}")
+        raise UsageError(f"the profile {named} does not exist; it is named by {source}")
     values = {**found.get(title, {}), **credentials.get(title, {})}
     account = values.get("aws_account_id") or values.get("sso_account_id")
     return _Profile(f"the profile {title}", values.get("region"), account)

@@ -63,7 +63,9 @@ def _grantee(placed: Placed) -> Json:
     if isinstance(role, NamedRole):
         return {"name": role.name}
     return {
-        "logicalId": role.resource.logical_id if isinstance(role, TemplateRole) else placed.logical_id
+        "logicalId": role.resource.logical_id
+        if isinstance(role, TemplateRole)
+        else placed.logical_id
     }
 
 

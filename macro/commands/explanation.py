@@ -72,7 +72,9 @@ def explain(template: dict[str, Json], expansion: Expansion) -> Explanation:
     return Explanation(tuple(images), tuple(policies))
 
 
-def _container_names(template: dict[str, Json], containers: Iterable[PrivateContainer]) -> dict[Path, str]:
+def _container_names(
+    template: dict[str, Json], containers: Iterable[PrivateContainer]
+) -> dict[Path, str]:
     """A name for each container, by its path: its own where no other one has it."""
     own: dict[Path, tuple[str, str]] = {}
     for one in containers:

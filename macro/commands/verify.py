@@ -44,7 +44,7 @@ def verify(options: argparse.Namespace) -> int:
     account = connect(options.profile, deployment.region, deployment.account)
     stack = find_stack(account, options.stack_name)
     parameters: dict[str, Json] = {**stack.parameters, **deployment.parameters}
-    known = Context(parameters, account.region, account.id)
+    known = deployment._replace(parameters=parameters, region=account.region, account=account.id)
     expansions = [(source, expand(source.template, known)) for source in sources]
     if any(expansion.problems for _, expansion in expansions):
         for source, expansion in expansions:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from macro.commands.cli import main
-from macro.commands.deployment import Given, context, find_region
+from macro.commands.deployment import Given, context
 from macro.commands.exit_codes import UsageError
 
 VALUES = {"Secret": "registry/web", "Image": "quay.io/acme/web:1 2"}
@@ -147,15 +147,22 @@ def test_region_and_account(
 ) -> None:
     found = context(given, {**profiles, **variables})
     assert (found.region, found.account) == expected
-    assert find_region(given.region, given.profile, {**profiles, **variables}) == expected[0]
 
 
 @pytest.mark.parametrize(
     ("given", "variables", "message"),
     [
-        (Given(profile="nobody"), {}, "--profile: there is no AWS profile nobody"),
-        (Given(profile="other"), {}, "--profile: there is no AWS profile other"),
-        (Given(), {"AWS_PROFILE": "nobody"}, "AWS_PROFILE: there is no AWS profile nobody"),
+        (
+            Given(profile="nobody"),
+            {},
+            "the profile nobody does not exist",
+        ),
+        (Given(profile="other"), {}, "the profile other does not exist"),
+        (
+            Given(),
+            {"AWS_PROFILE": "nobody"},
+            "the profile nobody does not exist",
+        ),
         (Given(), {"AWS_REGION": "Europe"}, "AWS_REGION is not a Region's code"),
         (Given(), {"AWS_DEFAULT_REGION": "hidden"}, "AWS_DEFAULT_REGION is not a Region's code"),
         (Given(region="Europe"), {"AWS_REGION": "eu-west-1"}, "--region is not a Region's code"),
