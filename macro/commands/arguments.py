@@ -53,7 +53,7 @@ examples:
 
 COMPLETION_EXAMPLES = f"""\
 examples:
-  {PROGRAM} completion bash > ~/.local/share/bash-completion/completions/{PROGRAM}
+  source <({PROGRAM} completion bash)
   {PROGRAM} completion zsh > ~/.zfunc/_{PROGRAM}
 """
 

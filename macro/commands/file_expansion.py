@@ -92,9 +92,9 @@ def expand_all(request: Request, inputs: Sequence[Input]) -> Iterator[FileExpans
         try:
             yield from pool.map(partial(expand_one, request), inputs, chunksize=size)
         except BaseException as error:
-            pool.shutdown(wait=False, cancel_futures=True)
             for process in active_children():
                 process.terminate()  # one may be waiting for a file that never comes
+            pool.shutdown(cancel_futures=True)
             if isinstance(error, BrokenProcessPool):
                 raise UsageError("a process was ended from outside; nothing is written") from None
             raise
@@ -145,8 +145,9 @@ def _expanded(request: Request, one: Input, data: bytes) -> FileExpansion:
 
         found = found._replace(explanation=explain(source.template, expansion))
     target = request.targets.get(one.real)
-    edits = (*_relocated(request, one, source, target, expansion), *expansion.edits)
-    if not edits:
+    moves = _relocated(request, one, source, target, expansion)
+    edits = (*(moves or ()), *expansion.edits)
+    if not expansion.edits and moves is None:
         unchanged = _untouched(request, one, data)
         return found._replace(untouched=data, stale=unchanged.stale)
     expanded = rewrite(source, edits).encode()
@@ -213,11 +214,11 @@ def located(source: Source, problems: Iterable[Problem]) -> tuple[LocatedProblem
 
 def _relocated(
     request: Request, one: Input, source: Source, target: str | None, expansion: Expansion
-) -> tuple[Edit, ...]:
-    """The edits that keep local paths right in another folder; of a template without shorthand,
-    those that let it find nested templates which are expanded there."""
-    if target is None or one.name == STDIN:
-        return ()
+) -> tuple[Edit, ...] | None:
+    """The edits that keep local paths right in another place; None where the template stays in its
+    own: it moves if it has shorthand, and if a template that it nests is expanded there."""
+    if target is None or one.name == STDIN or os.path.realpath(target) == one.real:
+        return None
     from macro.commands.local_paths import nested_templates, relocated  # only where a file moves
 
     def is_written(file: str) -> bool:
@@ -242,7 +243,7 @@ def _relocated(
 
     nested = nested_templates(source.template, File(one.name))
     if not expansion.edits and not any(map(is_written, nested)):
-        return ()
+        return None
     return tuple(relocated(source.template, File(one.name), File(target), moved))
 
 

@@ -7,8 +7,10 @@ import os
 import re
 import signal
 import stat
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path as File
+from types import FrameType
 from typing import NamedTuple
 
 from macro.commands.exit_codes import UsageError
@@ -137,12 +139,20 @@ def _replace(one: _Staged) -> None:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Lets signals that end the command wait, where the system can."""
-    if not hasattr(signal, "pthread_sigmask"):
+    """Lets the signals that end the command wait, whichever thread they come to."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    caught: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        caught.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if caught:
+            signal.raise_signal(caught[0])

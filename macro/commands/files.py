@@ -94,7 +94,7 @@ def below(folder: str) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if not _is_left_out(name))
         for name in sorted(names):
             if name.endswith(SUFFIXES) and not name.startswith("."):
-                yield os.path.join(place, name)  # noqa: PTH118 # in a hot loop
+                yield os.path.join(place, name).removeprefix("./")  # noqa: PTH118 # in a hot loop
 
 
 def _is_left_out(name: str) -> bool:

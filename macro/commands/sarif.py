@@ -57,14 +57,13 @@ def as_sarif(results: Iterable[FileExpansion]) -> str:
 
 
 def _rule(code: str, what: str, mistake: str) -> Json:
-    section = "" if code == STALE else f"#{_SECTIONS[code[2]]}"
-    page = "cli.md" if code == STALE else "problems.md"
+    page = "cli.md#in-ci" if code == STALE else f"problems.md#{_SECTIONS[code[2]]}"
     return {
         "id": code,
         "shortDescription": {"text": f"{what[0].upper()}{what[1:]}".replace("`", "")},
         "fullDescription": {"text": f"The likely mistake: {mistake}".replace("`", "")},
         "help": {"text": mistake.replace("`", ""), "markdown": mistake},
-        "helpUri": f"{PROJECT_URL}/blob/main/docs/{page}{section}",
+        "helpUri": f"{PROJECT_URL}/blob/main/docs/{page}",
         "defaultConfiguration": {"level": _level(code)},
     }
 

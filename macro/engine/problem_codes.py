@@ -20,7 +20,7 @@ TEXT_CODES = {
             " second document, a key that is no text"
         ),
     ),
-    "PI003": ("a key that stands twice", "a block was pasted under a key that was there already"),
+    "PI003": ("a key that occurs twice", "a block was pasted under a key that was there already"),
     "PI004": ("not a template", "another file was named; `Resources` is missing or misspelt"),
     "PI005": (
         "too deep or too large",

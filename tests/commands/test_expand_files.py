@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import signal
 import stat
@@ -19,6 +18,7 @@ import pytest
 
 from macro.commands.cli import main
 from macro.text.source import parse
+from terminal import on_a_terminal, start
 
 ROOT = Path(__file__).parents[2]
 
@@ -377,32 +377,6 @@ def test_problems_are_annotations_in_github_actions(
 # As a process
 
 
-def run(*arguments: str, **options: object) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "macro", *arguments]
-    options = {"env": {**os.environ, "PYTHONPATH": str(ROOT)}, **options}
-    return subprocess.Popen(command, **options)  # type: ignore[call-overload, no-any-return]
-
-
-def on_a_terminal(*arguments: str, **variables: str) -> str:
-    """What a person sees who runs the command."""
-    parent, child = pty.openpty()
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", **variables}
-    process = run(*arguments, stdout=child, stderr=child, env=env)
-    os.close(child)
-    seen = b""
-    while True:
-        try:
-            piece = os.read(parent, 65536)
-        except OSError:  # the terminal's way to say that nobody writes any more
-            break
-        if not piece:
-            break
-        seen += piece
-    os.close(parent)
-    assert process.wait(60) == 0
-    return seen.decode().replace("\r\n", "\n")
-
-
 def test_a_diff_has_colours_on_a_terminal(tree: Path) -> None:
     seen = on_a_terminal("expand", "stacks/a.yaml", "--diff")
     assert "\x1b[31m-Transform: PrivateImage\x1b[0m\n" in seen
@@ -424,7 +398,7 @@ def test_many_files_show_a_bar_on_a_terminal_and_keep_their_order(tree: Path) ->
     assert "\r[###############...............] 45/90" in seen
     assert "] 90/90\r\x1b[Kexpanded many/000.yaml -> out/000.yaml\n" in seen
     assert seen.endswith("\n90 expanded\n")
-    process = run("expand", "many", "--format", "json", stdout=subprocess.PIPE)
+    process = start("expand", "many", "--format", "json", stdout=subprocess.PIPE)
     out, _ = process.communicate()
     assert [one["file"] for one in json.loads(out)["files"]] == [
         f"many/{number:03}.yaml" for number in range(90)
@@ -434,7 +408,7 @@ def test_many_files_show_a_bar_on_a_terminal_and_keep_their_order(tree: Path) ->
 
 def test_no_bar_where_nobody_looks(tree: Path) -> None:
     many(tree, 90)
-    process = run("expand", "many", "--output-dir", "out", stderr=subprocess.PIPE)
+    process = start("expand", "many", "--output-dir", "out", stderr=subprocess.PIPE)
     lines = process.communicate()[1].splitlines()
     assert b"\r" not in b"".join(lines) and (len(lines), lines[-1]) == (91, b"90 expanded")
 
@@ -442,7 +416,7 @@ def test_no_bar_where_nobody_looks(tree: Path) -> None:
 def test_an_interrupt_ends_it_with_a_word(tree: Path) -> None:
     # A pipe that nobody fills, so that it surely waits.
     os.mkfifo(tree / "pipe.yaml")
-    process = run("expand", "pipe.yaml", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start("expand", "pipe.yaml", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     writer = os.open(tree / "pipe.yaml", os.O_WRONLY)  # returns once the command reads
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
@@ -454,7 +428,7 @@ def test_an_interrupt_ends_it_with_a_word(tree: Path) -> None:
 def test_an_interrupt_amid_many_files_leaves_no_process(tree: Path) -> None:
     many(tree, 40)
     os.mkfifo(tree / "many/020.pipe.yaml")
-    process = run("expand", "many", "--in-place", stderr=subprocess.PIPE, start_new_session=True)
+    process = start("expand", "many", "--in-place", stderr=subprocess.PIPE, start_new_session=True)
     writer = os.open(tree / "many/020.pipe.yaml", os.O_WRONLY)
     time.sleep(0.2)
     os.killpg(process.pid, signal.SIGINT)

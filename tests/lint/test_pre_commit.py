@@ -13,6 +13,7 @@ import pytest
 
 from environments import installed, variables
 from lint_cases import BAD, GOOD
+from macro.commands.cli import main
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -76,7 +77,9 @@ repos:
         (folder / ".pre-commit-config.yaml").write_text(config, "utf-8")
         (folder / "stacks").mkdir()
         for stem, text in files.items():
-            (folder / f"stacks/{stem}.yaml").write_text(text, "utf-8")
+            path = folder / f"stacks/{stem}.yaml"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
         (folder / "other.yaml").write_text("no: template\n", "utf-8")
         commit_all(folder, environment)
         pre_commit = programs / "pre-commit"
