@@ -13,10 +13,10 @@ from macro.commands.cli import main
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 EXPAND = (
     "python3 -m venv .venv && .venv/bin/pip install ."
-    " && .venv/bin/python -m macro expand examples/fargate.yaml"
+    " && .venv/bin/private-image expand examples/fargate.yaml"
 )
 TEST = "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/python -m pytest"
 COMMANDS = [EXPAND, TEST]
@@ -49,9 +49,9 @@ def test_the_commands_that_are_shown_work(
 ) -> None:
     shell = "".join(text for language, text in BLOCKS if language == "sh")
     commands = [
-        shlex.split(line, comments=True)[3:]
+        shlex.split(line, comments=True)[1:]
         for line in shell.splitlines()
-        if line.startswith("python -m macro expand ")
+        if line.startswith("private-image expand ")
     ]
     assert len(commands) >= 7
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
@@ -61,3 +61,30 @@ def test_the_commands_that_are_shown_work(
     for command in commands:
         assert main(command) == 0, command
     assert len(list((tmp_path / "expanded").iterdir())) == len(list((ROOT / "examples").iterdir()))
+
+
+def test_the_output_that_is_shown_is_the_command_s(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    shown = [text for _, text in BLOCKS if text.startswith("$ private-image expand ")]
+    assert len(shown) == 1
+    command, _, output = shown[0].partition("\n")
+    assert main(shlex.split(command)[2:]) == 0
+    assert capsys.readouterr().out == output
+
+
+def test_every_option_of_expand_is_on_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["expand", "--help"])
+    options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    page = (ROOT / "docs/cli.md").read_text("utf-8")
+    assert options - set(re.findall(r"--[a-z-]+", page)) == {"--output", "--parameter"}
+
+
+def test_the_diagram_of_the_page_is_the_command_s(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs/cli.md").read_text("utf-8")
+    (diagram,) = re.findall(r"^```mermaid\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    example = str(ROOT / "examples/conditional-sidecar.yaml")
+    assert main(["expand", example, "--format", "mermaid"]) == 0
+    assert capsys.readouterr().out == diagram
