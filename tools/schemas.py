@@ -46,7 +46,9 @@ _INTRINSIC: Schema = {
 _VALUE: Schema = {"anyOf": [{"type": ["string", "array"]}, {"$ref": "#/definitions/intrinsic"}]}
 _MEMBERS: dict[str, Schema] = {
     "KmsKey": {"anyOf": [*_VALUE["anyOf"], {"type": "null"}]},
-    "Grant": {"enum": [True, False, "true", "false"]},
+    "Grant": {
+        "anyOf": [{"enum": [True, False, "true", "false"]}, {"$ref": "#/definitions/intrinsic"}]
+    },
 }
 
 
