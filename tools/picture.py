@@ -1,6 +1,6 @@
 """The README's picture: a command's real output as an SVG that suits light and dark pages.
 
-    python -m tools.picture docs/explain.svg expand examples/conditional-sidecar.yaml --explain
+python -m tools.picture docs/explain.svg expand examples/conditional-sidecar.yaml --explain
 """
 
 from __future__ import annotations
@@ -45,13 +45,15 @@ def picture(arguments: list[str]) -> str:
         for number, line in enumerate(lines)
         if line
     ]
+    size = f'width="{width}" height="{height}"'
+    frame = f'x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" rx="8"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {width} {height}"'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
-            f' viewBox="0 0 {width} {height}" role="img">',
+            f'{head} role="img">',
             f"<title>{escape(lines[0])}</title>",
             f"<style>\n{_STYLE}\n</style>",
-            f'<rect class="card" x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" rx="8"/>',
+            f'<rect class="card" {frame}/>',
             *rows,
             "</svg>\n",
         ]

@@ -1,6 +1,6 @@
 """JSON schemas of the shorthand and the settings, from the table of places and the settings' keys.
 
-    python -m tools.schemas schema
+python -m tools.schemas schema
 """
 
 from __future__ import annotations
@@ -112,8 +112,7 @@ def _mapping(keys: tuple[str, ...], required: list[str]) -> Schema:
     return {
         "type": "object",
         "properties": {
-            key: {"description": _DESCRIPTIONS[key], **_MEMBERS.get(key, _VALUE)}
-            for key in keys
+            key: {"description": _DESCRIPTIONS[key], **_MEMBERS.get(key, _VALUE)} for key in keys
         },
         "required": required,
         "additionalProperties": False,

@@ -73,7 +73,10 @@ def runner(tmp_path: Path) -> Runner:
 
 def wrong(runner: Runner) -> None:
     template = runner.folder / "stacks" / "web.yaml"
-    template.write_text(template.read_text("utf-8").replace("Secret: registry/quay", "Secrt: registry/quay"), "utf-8")
+    template.write_text(
+        template.read_text("utf-8").replace("Secret: registry/quay", "Secrt: registry/quay"),
+        "utf-8",
+    )
 
 
 def test_a_right_template_has_its_picture_in_the_summary(runner: Runner) -> None:
@@ -98,7 +101,9 @@ def test_lint_passes_what_is_right_and_annotates_what_is_wrong(runner: Runner) -
     wrong(runner)
     done = runner.run("Lint", templates="stacks")
     assert done.returncode
-    assert re.search(r"^::error file=stacks/web.yaml,line=\d+,col=\d+,title=EPI101::", done.stdout, re.M)
+    assert re.search(
+        r"^::error file=stacks/web.yaml,line=\d+,col=\d+,title=EPI101::", done.stdout, re.MULTILINE
+    )
 
 
 def test_verify_needs_no_more_than_the_template_to_report_what_is_wrong(runner: Runner) -> None:

@@ -38,7 +38,9 @@ def test_every_template_that_expands_is_valid() -> None:
     assert wrong == {}
 
 
-TASK = "Resources: {Task: {Type: AWS::ECS::TaskDefinition, Properties: {ContainerDefinitions: [%s]}}}"
+TASK = (
+    "Resources: {Task: {Type: AWS::ECS::TaskDefinition, Properties: {ContainerDefinitions: [%s]}}}"
+)
 
 
 @pytest.mark.parametrize(
