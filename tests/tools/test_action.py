@@ -38,7 +38,9 @@ class Runner:
         program.chmod(0o755)
 
     def run(self, name: str, **inputs: str) -> subprocess.CompletedProcess[str]:
-        given = {key: item.get("default", "") for key, item in ACTION["inputs"].items()} | inputs
+        given: dict[str, str] = {
+            key: item.get("default", "") for key, item in ACTION["inputs"].items()
+        } | inputs
 
         def value(expression: re.Match[str]) -> str:
             return given[expression[1]]
