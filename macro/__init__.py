@@ -2,4 +2,7 @@
 
 from macro.engine import __version__
 
-__all__ = ["__version__"]
+PROJECT_URL = "https://example.com/private-image"
+"""Where the project is published; pyproject.toml names it too."""
+
+__all__ = ["PROJECT_URL", "__version__"]

@@ -1,25 +1,27 @@
-"""The values of parameters, and the stack's Region and account: from options, files, profiles."""
+"""What is known of the deployment: values of parameters, Region, account and AWS profile."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as File
 from typing import NamedTuple
 
+from macro.commands import parameter_values
 from macro.commands.exit_codes import UsageError
+from macro.commands.settings_file import read_settings_file
 from macro.engine.template.document import Json
 from macro.engine.template.stack import ACCOUNT_ID, REGION_CODE, Context
 
 
 class Given(NamedTuple):
-    """What the command was given to know the deployment by; each later one outweighs those before.
+    """What a command was given to know the deployment by; each later one outweighs those before.
 
     `config` is a configuration file of the SAM CLI and `environment` the one in it; `files` are
-    parameter files; `pairs` are of the form Name=Value.
+    parameter files; `pairs` are of the form Name=Value. `settings` is a file with those of the
+    account, `macro_name` what the macro is registered as there.
     """
 
     config: str | None = None
@@ -29,10 +31,12 @@ class Given(NamedTuple):
     region: str | None = None
     account: str | None = None
     profile: str | None = None
+    settings: str | None = None
+    macro_name: str | None = None
 
 
 def given(options: argparse.Namespace) -> Given:
-    """What the options of a command say of the deployment."""
+    """What the options of a command give."""
     return Given(
         options.config_file,
         options.config_env,
@@ -41,188 +45,126 @@ def given(options: argparse.Namespace) -> Given:
         options.region,
         options.account,
         options.profile,
+        options.settings,
+        options.macro_name,
     )
 
 
-def context(said: Given, variables: Mapping[str, str] = os.environ) -> Context:
+def context(given: Given, variables: Mapping[str, str] = os.environ) -> Context:
     """What is known of the deployment. Nothing is asked of AWS.
 
     Raises UsageError for what cannot be read or is not what it should be; no message holds a value.
     """
-    parameters: dict[str, Json] = {}
-    config = _sam(said)
+    config = parameter_values.sam_config(given.config, given.environment)
+    name = given.config or parameter_values.SAM_CONFIG
     overrides = config.get("parameter_overrides", [])
-    parameters.update(_overrides(overrides, said.config or SAM_CONFIG))
-    for name in said.files:
-        parameters.update(_of_file(name))
-    for pair in said.pairs:
-        parameters.update(_pairs([pair], "-p takes NAME=VALUE, as in -p Secret=registry/quay"))
-    profile = _profile(said.profile or variables.get("AWS_PROFILE", "default"), variables)
-    region = said.region or _text(config.get("region")) or _first(variables, *_REGIONS)
-    account = said.account or _first(variables, "AWS_ACCOUNT_ID")
-    region, account = region or profile.region, account or profile.account
-    if region and not REGION_CODE.fullmatch(region):
-        raise UsageError("--region takes a Region's code, as in --region eu-west-1")
-    if account and not ACCOUNT_ID.fullmatch(account):
-        raise UsageError("--account takes an account's twelve digits")
-    return Context(parameters, region, account)
+    parameters: dict[str, Json] = parameter_values.of_sam_config(overrides, name)
+    for file in given.files:
+        parameters.update(parameter_values.of_file(file))
+    parameters.update(parameter_values.of_options(given.pairs))
+    profile = _profile(given.profile, variables)
+    region = _region(given.region, variables, profile, {f"region in {name}": config.get("region")})
+    account = _account(given.account, variables, profile)
+    settings = None if given.settings is None else read_settings_file(given.settings)
+    if given.macro_name is not None and not re.fullmatch(MACRO_NAME, given.macro_name):
+        raise UsageError("--macro-name is not the name of a macro: letters and digits only")
+    return Context(parameters, region, account, settings, given.macro_name)
 
 
-_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+# As template.yaml has it for the parameter MacroName.
+MACRO_NAME = "[A-Za-z][A-Za-z0-9]{0,63}"
 
 
-def _first(variables: Mapping[str, str], *names: str) -> str | None:
-    return next((variables[name] for name in names if variables.get(name)), None)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _read(name: str) -> str:
-    try:
-        return File(name).read_text("utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{name} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{name} is not UTF-8") from None
-
-
-# Parameter files
-
-
-def _of_file(name: str) -> dict[str, Json]:
-    """The values in a parameter file, in any form that AWS's own commands take.
-
-    Source: https://docs.aws.amazon.com/cli/latest/reference/cloudformation/deploy/index.html
-    """
-    text = _read(name)
-    if text.lstrip()[:1] not in ("[", "{"):
-        lines = [line.strip() for line in text.splitlines()]
-        pairs = [line for line in lines if line and not line.startswith("#")]
-        return _pairs(pairs, f"{name} is neither JSON nor lines of the form Name=Value")
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        where = f"{error.lineno}:{error.colno}" if isinstance(error, json.JSONDecodeError) else "1"
-        raise UsageError(f"{name}:{where}: this is not JSON") from None
-    if isinstance(found, dict) and isinstance(found.get("Parameters"), dict):
-        found = found["Parameters"]
-    return _overrides(found, name)
-
-
-def _overrides(found: object, name: str) -> dict[str, Json]:
-    """Values as a mapping, a list of `ParameterKey` and `ParameterValue`, or texts Name=Value."""
-    form = f"{name}: a parameter is Name=Value, or has ParameterKey and ParameterValue"
-    if isinstance(found, dict):
-        return {key: _value(value) for key, value in found.items() if value is not None}
-    if isinstance(found, str):
-        return _words(found, form)
-    if not isinstance(found, list):
-        raise UsageError(form)
-    values: dict[str, Json] = {}
-    for item in found:
-        if isinstance(item, str):
-            values.update(_words(item, form))
-        elif isinstance(item, dict) and isinstance(item.get("ParameterKey"), str):
-            # Without a value it is the one of before, which only the stack knows.
-            if item.get("ParameterValue") is not None:
-                values[item["ParameterKey"]] = _value(item["ParameterValue"])
-        else:
-            raise UsageError(form)
-    return values
-
-
-def _value(value: object) -> str:
-    """A value as CloudFormation gets it: text; a list with commas."""
-    if isinstance(value, list):
-        return ",".join(map(_value, value))
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value)
-
-
-def _pairs(pairs: Iterable[str], form: str) -> dict[str, Json]:
-    values: dict[str, Json] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not re.fullmatch("[A-Za-z0-9]+", name.strip()):
-            raise UsageError(form)
-        values[name.strip()] = value.strip() if form.endswith("Name=Value") else value
-    return values
-
-
-def _words(text: str, form: str) -> dict[str, Json]:
-    """Values in one text, as the SAM CLI takes them: words of the form Name=Value, or
-    `ParameterKey=Name,ParameterValue=Value`, quoted as in a shell."""
-    import shlex  # slow to import, and seldom needed
-
-    try:
-        words = shlex.split(text)
-    except ValueError:
-        raise UsageError(form) from None
-    long = re.compile(r"ParameterKey=([A-Za-z0-9]+),ParameterValue=(.*)", re.DOTALL)
-    matches = ((word, long.fullmatch(word)) for word in words)
-    return _pairs((f"{found[1]}={found[2]}" if found else word for word, found in matches), form)
-
-
-# The SAM CLI's configuration
-
-SAM_CONFIG = "samconfig.toml"
-
-
-def _sam(said: Given) -> dict[str, object]:
-    """What the SAM CLI's configuration says of `sam deploy` in an environment.
-
-    Source: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
-    """
-    if said.config is None and said.environment is None:
-        return {}
-    import tomllib  # slow to import, and needed here only
-
-    name, environment = said.config or SAM_CONFIG, said.environment or "default"
-    try:
-        config = tomllib.loads(_read(name))
-    except tomllib.TOMLDecodeError:
-        raise UsageError(f"{name} is not TOML") from None
-    section = config.get(environment)
-    if not isinstance(section, dict):
-        raise UsageError(f"{name} has no environment {environment}")
-    found: dict[str, object] = {}
-    for command in ("global", "deploy"):
-        parameters = section.get(command, {})
-        parameters = parameters.get("parameters") if isinstance(parameters, dict) else None
-        found.update(parameters if isinstance(parameters, dict) else {})
-    return found
-
-
-# Profiles
+def check_parameter_names(pairs: Iterable[str], declared: Iterable[str]) -> None:
+    """Raises UsageError for a misspelt parameter of `-p`: one that no template declares."""
+    unknown = sorted({pair.partition("=")[0] for pair in pairs} - set(declared))
+    if unknown:
+        raise UsageError(f"no template has a parameter {', '.join(unknown)}")
 
 
 class _Profile(NamedTuple):
+    """What a profile in AWS's configuration file says, and where."""
+
+    source: str = "the profile"
     region: str | None = None
     account: str | None = None
 
 
-def _profile(name: str, variables: Mapping[str, str]) -> _Profile:
-    """What a profile in AWS's configuration file says of Region and account.
+def _region(
+    option: str | None,
+    variables: Mapping[str, str],
+    profile: _Profile,
+    config: Mapping[str, object],
+) -> str | None:
+    found: dict[str, object] = {
+        "--region": option,
+        **config,
+        **{name: variables.get(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION")},
+        f"region in {profile.source}": profile.region,
+    }
+    for source, value in found.items():
+        if isinstance(value, str) and value:
+            if not REGION_CODE.fullmatch(value):
+                raise UsageError(f"{source} is not a Region's code, such as eu-west-1")
+            return value
+    return None
 
-    Source: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+
+def _account(option: str | None, variables: Mapping[str, str], profile: _Profile) -> str | None:
+    found = {
+        "--account": option,
+        "AWS_ACCOUNT_ID": variables.get("AWS_ACCOUNT_ID"),
+        f"the account in {profile.source}": profile.account,
+    }
+    for source, value in found.items():
+        if value:
+            if not ACCOUNT_ID.fullmatch(value):
+                raise UsageError(f"{source} is not an account's id of twelve digits")
+            return value
+    return None
+
+
+def _profile(name: str | None, variables: Mapping[str, str]) -> _Profile:
+    """What the profile of this name says, or else the one of AWS_PROFILE, or else the default one.
+
+    Raises UsageError where one is named that neither of AWS's files has.
+    Source: https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
     """
-    path = variables.get("AWS_CONFIG_FILE") or os.path.expanduser("~/.aws/config")  # noqa: PTH111 # a Path would take the text for its own
-    if not os.path.isfile(path):  # noqa: PTH113 # the same
-        return _Profile()
+    sources = {"--profile": name, **{key: variables.get(key) for key in _PROFILES}}
+    source, named = next((pair for pair in sources.items() if pair[1]), ("", None))
+    title = named or "default"
+    config = _sections(variables, "AWS_CONFIG_FILE", "~/.aws/config")
+    found = {_title(section): values for section, values in config.items()}
+    credentials = _sections(variables, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
+    if named and title not in found and title not in credentials:
+        raise UsageError(f"the profile {named} does not exist; it is named by {source}")
+    values = {**found.get(title, {}), **credentials.get(title, {})}
+    account = values.get("aws_account_id") or values.get("sso_account_id")
+    return _Profile(f"the profile {title}", values.get("region"), account)
+
+
+_PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+
+
+def _title(section: str) -> str:
+    """The profile that a section of the configuration file is for; "" where it is for none."""
+    kind, _, rest = section.partition(" ")
+    return rest.strip().strip("\"'") if kind == "profile" else section * (section == "default")
+
+
+def _sections(
+    variables: Mapping[str, str], variable: str, default: str
+) -> Mapping[str, Mapping[str, str]]:
+    """The sections of one of AWS's files; none where it cannot be read, as AWS's CLI reports."""
+    path = File(variables.get(variable) or default)
+    with_home = os.path.expanduser(path)  # noqa: PTH111 # a Path raises where there is no home
+    if not os.path.isfile(with_home):  # noqa: PTH113 # the same
+        return {}
     import configparser  # slow to import, and needed only where there is a file
 
-    config = configparser.RawConfigParser(strict=False)
+    config = configparser.RawConfigParser(strict=False, default_section="")
     try:
-        config.read(path, "utf-8")
+        config.read(with_home, "utf-8")
     except (OSError, UnicodeDecodeError, configparser.Error):
-        return _Profile()  # what AWS's own commands say of it is theirs to say
-    section = name if name == "default" else f"profile {name}"
-    if not config.has_section(section):
-        return _Profile()
-    own = dict(config.items(section))
-    role = re.match(r"arn:[^:]+:iam::(\d{12}):", own.get("role_arn", ""))
-    account = own.get("aws_account_id") or (role[1] if role else own.get("sso_account_id"))
-    return _Profile(own.get("region"), account)
+        return {}
+    return {section: dict(config.items(section)) for section in config.sections()}

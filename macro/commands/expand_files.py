@@ -1,99 +1,184 @@
-"""`expand FILE...`: which files, what is said of them, and where their expansions go."""
+"""`expand FILE...`: which files, what is reported of them, and where their expansions go."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import cast
 
-from macro.commands import files, output
-from macro.commands.deployment import context, given
+from macro.commands import file_writing, files, output
+from macro.commands.deployment import check_parameter_names, context, given
 from macro.commands.exit_codes import OK, PROBLEMS, USAGE, UsageError
-from macro.commands.file_expansion import Outcome, Task, run
+from macro.commands.file_expansion import FileExpansion, Request, View, expand_all, is_expansion
 from macro.commands.files import STDIN, Input
 
 
 def expand_files(options: argparse.Namespace) -> int:
     """Expands files as the options of the command say. Returns the exit code; raises UsageError."""
     deployment = context(given(options))
-    inputs = files.find(options.paths, options.output_dir)
-    as_data = options.format == "json"
-    seen_only = options.check or options.diff or options.explain or as_data
-    places = _places(options, inputs, seen_only)
-    task = Task(deployment, places, options.check, options.diff, options.explain, as_data)
-    outcomes = list(output.with_progress(run(task, inputs), len(inputs)))
-    _check_parameters(options.parameter, outcomes)
-    code = max(map(_report, outcomes), default=OK)
-    if as_data:
-        _print(output.as_json(outcomes).encode())
-    elif seen_only:
-        for outcome in outcomes:
-            _print(output.coloured(outcome.diff, sys.stdout).encode())
-            _print("".join(f"{line}\n" for line in outcome.words).encode())
-    elif code == OK or options.keep_going:
-        _write(options, outcomes)
+    found = files.find(options.paths)
+    targets = _targets(options, found)
+    inputs = list(targets) if options.output_dir else found
+    shared = bool(options.output_dir) and _is_shared(options.output_dir, found)
+    places = files.places(targets)
+    view = _view(options)
+    request = Request(deployment, places, options.check, bool(options.output), shared, view)
+    results = list(output.with_progress(expand_all(request, inputs), len(inputs)))
+    if all(one.is_read for one in results):  # else it is not known what they declare
+        declared = frozenset[str]().union(*(one.parameters for one in results))
+        check_parameter_names(options.parameter, declared)
+    if options.check and options.output_dir:
+        results += _without_source(options, targets, shared)
+    code = max(map(_report, results), default=OK)
+    if view:
+        _show(view, results)
+    elif not options.check and (code == OK or options.keep_going):
+        _write(options, results)
+    if len(found) != 1 or not found[0].named:
+        _summarize(options, results)
     return code
 
 
-def _places(options: argparse.Namespace, inputs: list[Input], seen_only: bool) -> dict[str, str]:
-    """Where the expansion of each file belongs, by the file's real path. Raises UsageError."""
+def _view(options: argparse.Namespace) -> View:
+    """What is shown in place of writing."""
+    if options.format != "text":
+        return cast("View", options.format)
+    return "diff" if options.diff else "explain" if options.explain else ""
+
+
+def _targets(options: argparse.Namespace, inputs: list[Input]) -> dict[Input, str]:
+    """Where the expansion of each file belongs. Raises UsageError."""
+    for option in ("output", "output_dir"):
+        if getattr(options, option) == "":
+            raise UsageError(f"--{option.replace('_', '-')} is empty: name a place to write to")
     single = len(inputs) == 1 and inputs[0].named
     if options.in_place:
         if any(one.name == STDIN for one in inputs):
             raise UsageError("standard input cannot be written in place: use -o")
-        places = {one.name: one.name for one in inputs}
-    elif options.output_dir:
-        places = files.mirrored(inputs, options.output_dir)
-    elif options.output:
+        return {one: one.name for one in inputs}
+    if options.output_dir:
+        return files.mirrored(inputs, options.output_dir)
+    if options.output:
         if not single:
             raise UsageError("-o takes one template; use --output-dir or --in-place for several")
-        places = {inputs[0].name: options.output}
-    else:
-        if not single and not seen_only:
-            raise UsageError("say where several templates go: --output-dir DIR or --in-place")
-        places = {}
-    return {os.path.realpath(name): place for name, place in places.items()}
+        return {inputs[0]: options.output}
+    if not single and not options.check and not _view(options):
+        raise UsageError("several templates need a place: --output-dir DIR or --in-place")
+    return {}
 
 
-def _check_parameters(pairs: list[str], outcomes: list[Outcome]) -> None:
-    """Raises UsageError for a parameter given by hand that no template has: it is misspelt."""
-    if not all(outcome.is_read for outcome in outcomes):
-        return  # what the others declare is not known
-    declared = frozenset[str]().union(*(outcome.parameters for outcome in outcomes))
-    unknown = sorted({pair.partition("=")[0] for pair in pairs} - declared)
-    if unknown and len(outcomes) == 1:
-        raise UsageError(f"{outcomes[0].input.shown} has no parameter {', '.join(unknown)}")
-    if unknown:
-        raise UsageError(f"none of the templates has a parameter {', '.join(unknown)}")
+def _is_shared(folder: str, inputs: Sequence[Input]) -> bool:
+    """Whether a folder that is written to is one of the sources' folders, or above or below one."""
+    place = os.path.join(os.path.realpath(folder), "")  # noqa: PTH118 # ends in a separator
+    sources = {os.path.join(os.path.realpath(one.base), "") for one in inputs}  # noqa: PTH118
+    return any(one.startswith(place) or place.startswith(one) for one in sources)
 
 
-def _report(outcome: Outcome) -> int:
-    """Says what is wrong with one file, and returns the exit code."""
-    name = outcome.input.shown
-    output.problems(name, outcome.warnings, "warning")
-    output.problems(name, outcome.problems)
-    if outcome.unreadable:
-        print(f"error: {outcome.unreadable}", file=sys.stderr)
-        return USAGE
-    if outcome.stale:
-        output.stale(name, outcome.place)
-    return PROBLEMS if outcome.problems or outcome.stale else OK
+def _without_source(
+    options: argparse.Namespace, targets: dict[Input, str], shared: bool
+) -> Iterator[FileExpansion]:
+    """The expansions in the folder that is written to whose sources do not exist any more.
 
-
-def _write(options: argparse.Namespace, outcomes: list[Outcome]) -> None:
-    if options.in_place or options.output_dir:
-        placed = [(one.place, one.expanded) for one in outcomes if one.place and one.expanded]
-        files.write(placed, new_folders=True)
-        print(f"{output.counted(len(placed), 'template')} expanded", file=sys.stderr)
+    They are looked for only where whole folders are expanded: a file that is named alone says
+    nothing of what else was written.
+    """
+    if not any(map(os.path.isdir, options.paths)) or not os.path.isdir(options.output_dir):  # noqa: PTH112
         return
-    (outcome,) = outcomes
-    data = outcome.untouched if outcome.expanded is None else outcome.expanded
-    if data is not None and options.output:
-        files.write([(options.output, data)])
-    elif data is not None:
-        _print(data)
+    known = {os.path.realpath(target) for target in targets.values()}
+    known |= {one.real for one in targets}
+    for name in files.below(options.output_dir):
+        if os.path.realpath(name) not in known and is_expansion(files.read(name), shared):
+            why = "its source does not exist; remove this file"
+            yield FileExpansion(Input(name, "", named=False), stale=((name, why),))
 
 
-def _print(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
+def _report(one: FileExpansion) -> int:
+    """Prints what is wrong with one file, and returns the exit code."""
+    output.problems(one.input.shown, one.warnings, "warning")
+    output.problems(one.input.shown, one.problems)
+    if one.unreadable:
+        output.report(f"error: {one.unreadable}")
+        output.annotate("error", one.unreadable, file=one.input.shown, title="PrivateImage")
+        return USAGE
+    for file, why in one.stale:
+        output.report(f"{file}: {why}")
+        output.annotate("error", why, file=file, title="PrivateImage")
+    return PROBLEMS if one.problems or one.stale else OK
+
+
+def _show(view: View, results: list[FileExpansion]) -> None:
+    explained = [(one.input.shown, one.explanation) for one in results if one.explanation]
+    explained = [(name, one) for name, one in explained if one.images]
+    if view == "json":
+        from macro.commands.expansion_json import as_json
+
+        _print(as_json(results))
+    elif view == "sarif":
+        from macro.commands.sarif import as_sarif
+
+        _print(as_sarif(results))
+    elif view == "mermaid":
+        from macro.commands.mermaid import as_mermaid
+
+        _print(as_mermaid(explained))
+    elif view == "explain":
+        from macro.commands.explanation import as_text
+
+        style = partial(output.styled, stream=sys.stdout)
+        texts = [as_text(one, style) for _, one in explained]
+        if len(results) > 1:
+            texts = [
+                f"{style(output.printable(name), 'bold')}\n\n{text}"
+                for (name, _), text in zip(explained, texts, strict=True)
+            ]
+        _print("\n".join(texts))
+    else:
+        for one in results:
+            _print(output.coloured(one.diff, sys.stdout))
+
+
+def _write(options: argparse.Namespace, results: list[FileExpansion]) -> None:
+    if not options.in_place and not options.output_dir:
+        (only,) = results
+        data = only.untouched if only.expanded is None else only.expanded
+        if data is not None and options.output:
+            file_writing.write([(options.output, data)])
+        elif data is not None:
+            _print(data)
+        return
+    placed = [(one, one.place, one.expanded) for one in results if one.place and one.expanded]
+    sources = {one.input.real: one for one, _, _ in placed}
+    for one, place, _ in placed:
+        other = sources.get(os.path.realpath(place), one)
+        if other is not one:
+            name = other.input.name
+            raise UsageError(f"{one.input.name} would be written over {name}, which is a source")
+    file_writing.write([(place, data) for _, place, data in placed])
+    for one, place, _ in placed:
+        to = "" if place == one.input.name else f" -> {place}"
+        output.report(f"expanded {one.input.shown}{to}")
+
+
+def _summarize(options: argparse.Namespace, results: list[FileExpansion]) -> None:
+    """Prints how many files came to what."""
+    wrong = sum(bool(one.problems or one.unreadable) for one in results)
+    counts = {
+        "up to date" if options.check else "expanded": sum(
+            one.expanded is not None and not one.stale for one in results
+        ),
+        "unchanged": sum(one.untouched is not None and not one.stale for one in results),
+        "not up to date": sum(bool(one.stale) for one in results),
+        "with problems": wrong,
+    }
+    text = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
+    if wrong and not options.check and not _view(options) and not options.keep_going:
+        text = f"nothing written: {wrong} with problems"
+    output.report(text or "no templates found")
+
+
+def _print(data: bytes | str) -> None:
+    sys.stdout.buffer.write(data if isinstance(data, bytes) else data.encode())
     sys.stdout.flush()

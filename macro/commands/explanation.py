@@ -1,19 +1,22 @@
-"""An expansion in words and as data: who may now read what, where that stands and why there."""
+"""`--explain`: who may then read what, and where that is written; as a value and as text."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import reduce
+from itertools import groupby
 from types import NoneType
+from typing import Any, NamedTuple, cast
 
+from macro.commands.output import printable
 from macro.engine.expand import Expansion, PrivateContainer
-from macro.engine.grants.permissions import Policy
+from macro.engine.grants.permissions import Permission
 from macro.engine.grants.placement import Placed
 from macro.engine.grants.roles import NamedRole, TemplateRole
-from macro.engine.shorthand.block import NAME
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, get
-from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import Text, parse
 
 # Registries that everybody may pull from without a login, and that give no more to whoever has one.
@@ -22,101 +25,154 @@ from macro.engine.template.intrinsics import Text, parse
 PUBLIC = ("mcr.microsoft.com/", "registry.k8s.io/")
 
 
-def words(expansion: Expansion) -> Iterator[tuple[Path, str]]:
-    """A line for each container and each policy, with the path that it is about."""
-    for pulled in expansion.containers:
-        yield (*pulled.path, NAME), _container(pulled)
-    for placed in expansion.policies:
-        yield placed.policy.paths[0], _policy(placed)
+class PulledImage(NamedTuple):
+    """A container: its name, its image, the secret of its credentials (None: it has none)."""
+
+    container: str
+    image: str
+    secret: str | None
+    when: str
 
 
-def _container(pulled: PrivateContainer) -> str:
-    credentials = pulled.parameter
-    opened = "without credentials" if credentials == NO_VALUE else f"with {_said(credentials)}"
-    image = _said(pulled.image)
-    public = " (a public registry: it needs no secret)" if image.startswith(PUBLIC) else ""
-    return f"{pulled.resource.logical_id} pulls {image} {opened}{_when(pulled.when)}{public}"
+class Access(NamedTuple):
+    """One secret that a role reads, or one key that it decrypts with, for some containers."""
+
+    verb: str
+    subject: str
+    containers: tuple[str, ...]
 
 
-def _policy(placed: Placed) -> str:
+class RolePolicy(NamedTuple):
+    """What a role may do in the cases of `when`. `origin`: where the role is; `policy` and
+    `reason`: which separate policy says so, and why it is separate."""
+
+    role: str
+    origin: str
+    when: str
+    accesses: tuple[Access, ...]
+    policy: str = ""
+    reason: str = ""
+
+
+class Explanation(NamedTuple):
+    """An expansion in words."""
+
+    images: tuple[PulledImage, ...]
+    policies: tuple[RolePolicy, ...]
+
+
+def explain(template: dict[str, Json], expansion: Expansion) -> Explanation:
+    """What an expansion of the template comes to."""
+    names = _container_names(template, expansion.containers)
+    images = [_image(one, names[one.path]) for one in expansion.containers]
+    policies = sorted(
+        (_policy(placed, names) for placed in expansion.policies),
+        key=lambda one: (one.role, bool(one.when)),
+    )
+    return Explanation(tuple(images), tuple(policies))
+
+
+def _container_names(
+    template: dict[str, Json], containers: Iterable[PrivateContainer]
+) -> dict[Path, str]:
+    """A name for each container, by its path: its own where no other one has it."""
+    own: dict[Path, tuple[str, str]] = {}
+    for one in containers:
+        body = reduce(lambda node, step: node[step], one.path, cast("Any", template))
+        name = get(body, "Name")
+        own[one.path] = one.resource.logical_id, name if isinstance(name, str) else ""
+    count = Counter(name for _, name in own.values())
+    return {
+        path: resource if not name else name if count[name] == 1 else f"{resource}/{name}"
+        for path, (resource, name) in own.items()
+    }
+
+
+def _image(one: PrivateContainer, name: str) -> PulledImage:
+    secret = None if one.parameter == NO_VALUE else _short(one.parameter)
+    return PulledImage(name, _short(one.image), secret, _conditions(one.when))
+
+
+def _policy(placed: Placed, names: dict[Path, str]) -> RolePolicy:
     policy = placed.policy
-    may = " and ".join(_may(policy))
-    served = ", ".join(dict.fromkeys(resource.logical_id for resource in policy.served))
-    return f"{_role(placed)} may {may} for {served}{_when(policy.when)}: {_where(placed)}"
-
-
-def _where(placed: Placed) -> str:
-    """Where a policy stands, and why there."""
-    role = placed.policy.role
-    if placed.kind == "role":
-        return "in that role's own Policies, so that the role has it before anything can start"
-    if placed.kind == "new role":
-        return "in a role that is added, since none is named"
-    if not isinstance(role, TemplateRole):
-        why = "the role is outside of this template"
-    elif role.resource.loops != placed.policy.scope:
-        why = "it needs the loop's variable, which the role does not have"
-    elif isinstance(get(role.resource.body, "Properties", "Policies"), (list, NoneType)):
-        why = "the secret, its key or the container's resource depends on the role"
-    else:
-        why = "the role's own Policies are an intrinsic function"
-    return f"as {placed.logical_id}, for which it waits, since {why}"
-
-
-def _may(policy: Policy) -> Iterator[str]:
-    """What a policy allows; secrets before keys."""
-    ordered = sorted(policy.permissions, key=lambda one: (one.action, one.key), reverse=True)
-    for permission in ordered:
-        verb = "read" if permission.action == "secretsmanager:GetSecretValue" else "decrypt with"
-        if permission.alias:
-            yield f"{verb} the keys that have the alias {_said(permission.alias)}"
-        else:
-            yield f"{verb} {_said(permission.resource)}"
-
-
-def _role(placed: Placed) -> str:
-    role = placed.policy.role
+    role = policy.role
+    users: dict[tuple[str, str], list[str]] = {}
+    for permission in sorted(policy.permissions, key=lambda one: (one.action, one.key)):
+        containers = [
+            names[path]
+            for path in names  # in the order of the template
+            for grant in policy.grants
+            if grant.permission.key == permission.key and grant.path[: len(path)] == path
+        ]
+        users.setdefault(_verb_and_subject(permission), []).extend(containers)
+    accesses = tuple(
+        Access(verb, subject, tuple(dict.fromkeys(containers)))
+        for (verb, subject), containers in sorted(users.items(), key=lambda item: item[0][0][::-1])
+    )
+    when = _conditions(policy.when)
     if isinstance(role, NamedRole):
-        return f"the role {_said(role.name)}"
-    return role.resource.logical_id if isinstance(role, TemplateRole) else placed.logical_id
+        reason = "because the role is outside this template"
+        policy_id = placed.logical_id
+        return RolePolicy(
+            _short(role.name), "outside this template", when, accesses, policy_id, reason
+        )
+    if not isinstance(role, TemplateRole):
+        return RolePolicy(placed.logical_id, "added, since none is named", when, accesses)
+    name = role.resource.logical_id
+    if placed.kind == "role":
+        return RolePolicy(name, "in this template", when, accesses)
+    if role.resource.loops != policy.scope:
+        reason = "because it needs the loop's variable, which the role does not have"
+    elif isinstance(get(role.resource.body, "Properties", "Policies"), (list, NoneType)):
+        reason = "because the secret, its key or the container's resource depends on the role"
+    else:
+        reason = "because the role's own Policies are an intrinsic function"
+    return RolePolicy(name, "in this template", when, accesses, placed.logical_id, reason)
 
 
-def _when(when: Conditions) -> str:
-    if not when:
-        return ""
-    held = " and ".join(name if value else f"not {name}" for name, value in sorted(when))
-    return f", where {held}"
+def _verb_and_subject(permission: Permission) -> tuple[str, str]:
+    verb = "reads" if permission.action == "secretsmanager:GetSecretValue" else "decrypts"
+    return verb, _short(permission.alias or permission.resource).removesuffix("-??????")
 
 
-def _said(value: Json) -> str:
-    """A value as a template writes it, in one line and short: `!Ref Secret`."""
+def _conditions(when: Conditions) -> str:
+    return " and ".join(name if value else f"not {name}" for name, value in sorted(when))
+
+
+def _short(value: Json) -> str:
+    """A value in one line and short: `RegistrySecret` for a `Ref` to it."""
     if value == NO_VALUE:
         return "nothing"
     match value:
         case str():
             return value
         case {"Ref": str(name)}:
-            return f"!Ref {name}"
+            return name
         case {"Fn::GetAtt": [str(name), str(attribute)]}:
-            return f"!GetAtt {name}.{attribute}"
+            return f"{name}.{attribute}"
         case {"Fn::If": [str(condition), then, otherwise]}:
-            return f"{_said(then)} (where {condition}; else {_said(otherwise)})"
+            return f"{_short(then)} (if {condition}, else {_short(otherwise)})"
         case {"Fn::Select": [1, {"Fn::Split": ["role/", role]}]}:
-            return _said(role)  # as the name of a role is taken out of its ARN
-    text = _text(parse(value)) or json.dumps(value)
-    return text.replace(_SECRET_HERE, "secret ")
+            return _short(role)  # as the name of a role is taken out of its ARN
+    text = _with_placeholders(parse(value)) or json.dumps(value)
+    for prefix in _HERE:
+        text = text.removeprefix(prefix)
+    return text
 
 
-_SECRET_HERE = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
+_HERE = (
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:",
+    "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:",
+)
 
 
-def _text(text: Text) -> str | None:
-    """A text with its holes as `Fn::Sub` writes them; None where it cannot."""
+def _with_placeholders(text: Text) -> str | None:
+    """A text with its unknown parts as `Fn::Sub` writes them; None where it cannot."""
     parts = []
     for part in text:
         match part if isinstance(part, str) else part.value:
-            case str(said):
-                parts.append(said)
+            case str(known):
+                parts.append(known)
             case {"Ref": str(name)}:
                 parts.append(f"${{{name}}}")
             case {"Fn::GetAtt": [str(name), str(attribute)]}:
@@ -126,63 +182,53 @@ def _text(text: Text) -> str | None:
     return "".join(parts)
 
 
-# As data
+# As text
+
+Row = tuple[str, str, str]
 
 
-def data(expansion: Expansion) -> dict[str, Json]:
-    """The edits (RFC 6902), the containers and the policies of an expansion."""
-    return {
-        "edits": [_edit(edit) for edit in expansion.edits],
-        "containers": [
-            {
-                "path": pointer(pulled.path),
-                "resource": pulled.resource.logical_id,
-                "conditions": _conditions(pulled.when),
-                "image": pulled.image,
-                "credentials": None if pulled.parameter == NO_VALUE else pulled.parameter,
-            }
-            for pulled in expansion.containers
-        ],
-        "grants": [
-            {
-                "role": _grantee(placed),
-                "policy": {"on": placed.kind, "logicalId": placed.logical_id},
-                "conditions": _conditions(placed.policy.when),
-                "document": placed.policy.document,
-                "for": [pointer(path) for path in placed.policy.paths],
-            }
-            for placed in expansion.policies
-        ],
-    }
+def as_text(explanation: Explanation, style: Callable[[str, str], str]) -> str:
+    """The explanation grouped by role, aligned. `style` gives a text a look: "bold", "cyan"."""
+    policies = [(one, _printable(_rows(one))) for one in explanation.policies]
+    images = _printable(_image_row(one) for one in explanation.images)
+    rows = [row for _, block in policies for row in block]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
+    lines: list[str] = []
+    for (role, origin), blocks in groupby(policies, lambda pair: (pair[0].role, pair[0].origin)):
+        lines += ["", f"{style(printable(role), 'bold')}  ({origin})"]
+        for number, (_, block) in enumerate(blocks):
+            lines += ["" for _ in range(number > 0)]
+            lines += _aligned(block, widths, style)
+    if images:
+        wide = [max(len(row[column]) for row in images) for column in (0, 1)]
+        lines += ["", style("Containers", "bold"), *_aligned(images, wide, style)]
+    return "".join(f"{line}\n" for line in lines[1:])
 
 
-def _grantee(placed: Placed) -> Json:
-    role = placed.policy.role
-    if isinstance(role, NamedRole):
-        return {"name": role.name}
-    return {
-        "logicalId": role.resource.logical_id
-        if isinstance(role, TemplateRole)
-        else placed.logical_id
-    }
+def _printable(rows: Iterable[Row]) -> list[Row]:
+    return [(printable(label), printable(value), printable(note)) for label, value, note in rows]
 
 
-def _conditions(when: Conditions) -> dict[str, Json]:
-    return dict(sorted(when or ()))
+def _rows(policy: RolePolicy) -> Iterator[Row]:
+    for access in policy.accesses:
+        through = "via Secrets Manager" if access.verb == "decrypts" else ""
+        yield access.verb, access.subject, through or ", ".join(access.containers)
+    if policy.when:
+        yield "when", policy.when, ""
+    if policy.policy:
+        yield "policy", policy.policy, policy.reason
 
 
-def _edit(edit: Edit) -> dict[str, Json]:
-    told: dict[str, Json] = {"op": edit.op, "path": pointer(edit.path)}
-    if edit.op == "move":
-        told["from"] = pointer(edit.source)
-    elif edit.op != "remove":
-        told["value"] = edit.value
-    return told
+def _image_row(one: PulledImage) -> Row:
+    secret = f"with {one.secret}" if one.secret else "without credentials"
+    when = f", when {one.when}" if one.when else ""
+    public = " (a public registry: it needs no secret)" if one.image.startswith(PUBLIC) else ""
+    return one.container, one.image, f"{secret}{when}{public}"
 
 
-def pointer(path: Path) -> str:
-    """A path as a JSON pointer.
-
-    Source: https://www.rfc-editor.org/rfc/rfc6901
-    """
-    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
+def _aligned(
+    rows: Sequence[Row], widths: Sequence[int], style: Callable[[str, str], str]
+) -> Iterator[str]:
+    for label, value, note in rows:
+        padding = " " * (widths[0] - len(label))
+        yield f"  {style(label, 'cyan')}{padding}  {value:{widths[1]}}  {note}".rstrip()

@@ -1,4 +1,4 @@
-"""A file's expansion, from its bytes to what is to be written and said; many files on all cores."""
+"""A file's expansion, from its bytes to what is to be written and reported; many on all cores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path as File
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from macro.commands.exit_codes import UsageError
 from macro.commands.files import STDIN, Input, present, read
@@ -21,30 +21,37 @@ from macro.engine.template.problems import Problem
 from macro.text.rewrite import rewrite
 from macro.text.source import LocatedProblem, Source, SourceError, no_collection, parse
 
+if TYPE_CHECKING:
+    from macro.commands.explanation import Explanation
+
 FILES_A_PROCESS = 16  # with fewer, a process costs more to start than it saves
 
+View: TypeAlias = Literal["", "diff", "explain", "json", "mermaid", "sarif"]
 
-class Task(NamedTuple):
-    """What is to be done with each file.
 
-    `targets` has, by a file's real path, where its expansion belongs; `check`: compare what is
-    there with it. `diff`, `explain`, `as_data`: say what the expansion changes, in that form.
+class Request(NamedTuple):
+    """What is wanted of each file.
+
+    `targets` has, by a file's real path, where its expansion belongs. `check`: compare what is in
+    that place with it. `copies`: what has no shorthand is written there too. `shared`: sources may
+    be in the folder that is written to. `view` is what is shown in place of writing.
     """
 
     context: Context
     targets: Mapping[str, str] = MappingProxyType({})
     check: bool = False
-    diff: bool = False
-    explain: bool = False
-    as_data: bool = False
+    copies: bool = False
+    shared: bool = False
+    view: View = ""
 
 
-class Outcome(NamedTuple):
+class FileExpansion(NamedTuple):
     """What has come of a file: `expanded`, or `untouched` where the template has no shorthand; the
-    bytes of neither where there are problems, or where the file turned out to be no template.
+    bytes of neither where there are problems, or where the file is not a template.
 
-    `place` is where the expansion belongs; `stale`: what is there is something else. `parameters`
-    are those that the template declares. `unreadable` says why a file could not be read.
+    `place` is where the expansion belongs; `stale` has the files that are not up to date, with the
+    reason. `parameters` are those that the template declares. `unreadable` says why a file could
+    not be read.
     """
 
     input: Input
@@ -53,9 +60,9 @@ class Outcome(NamedTuple):
     expanded: bytes | None = None
     untouched: bytes | None = None
     place: str | None = None
-    stale: bool = False
+    stale: tuple[tuple[str, str], ...] = ()
     diff: str = ""
-    words: tuple[str, ...] = ()
+    explanation: Explanation | None = None
     data: Mapping[str, Json] | None = None
     parameters: frozenset[str] = frozenset()
     unreadable: str | None = None
@@ -66,21 +73,30 @@ class Outcome(NamedTuple):
         return not self.unreadable and (not self.problems or bool(self.parameters))
 
 
-def run(task: Task, inputs: Sequence[Input]) -> Iterator[Outcome]:
-    """What comes of each file, in the order of the files, which are worked on by all cores."""
+def expand_all(request: Request, inputs: Sequence[Input]) -> Iterator[FileExpansion]:
+    """What comes of each file, in the order of the files, which are worked on by all cores.
+
+    Raises UsageError where a process that works on them has been ended from outside.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     processes = min(cores or 1, len(inputs) // FILES_A_PROCESS)
     if processes < 2:
-        yield from map(partial(work, task), inputs)
+        yield from map(partial(expand_one, request), inputs)
         return
     from concurrent.futures import ProcessPoolExecutor  # slow to import, and needed here only
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import active_children
 
     size = max(1, min(FILES_A_PROCESS, len(inputs) // (4 * processes)))
     with ProcessPoolExecutor(processes, initializer=_leave_interrupts_to_the_parent) as pool:
         try:
-            yield from pool.map(partial(work, task), inputs, chunksize=size)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            yield from pool.map(partial(expand_one, request), inputs, chunksize=size)
+        except BaseException as error:
+            for process in active_children():
+                process.terminate()  # one may be waiting for a file that never comes
+            pool.shutdown(cancel_futures=True)
+            if isinstance(error, BrokenProcessPool):
+                raise UsageError("a process was ended from outside; nothing is written") from None
             raise
 
 
@@ -88,61 +104,103 @@ def _leave_interrupts_to_the_parent() -> None:
     import signal  # slow to import, and needed here only
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def work(task: Task, one: Input) -> Outcome:
+def expand_one(request: Request, one: Input) -> FileExpansion:
     """Expands one file. Writes nothing, and raises nothing, whatever may be in it."""
     try:
         data = read(one.name)
+        if one.named or NAME.encode() in data or (request.targets and _NESTED.search(data)):
+            with no_collection():  # the nodes live on to the end: see there
+                return _expanded(request, one, data)
+        return _untouched(request, one, data)
     except UsageError as error:
-        return Outcome(one, unreadable=str(error))
-    if not one.named and NAME.encode() not in data:
-        return Outcome(one)
-    try:
-        with no_collection():  # the nodes live on to the end: see there
-            return _expanded(task, one, data)
-    except UsageError as error:
-        return Outcome(one, unreadable=str(error))
+        return FileExpansion(one, unreadable=str(error))
     except SourceError as error:
         if not one.named and (b"Resources" not in data or error.problems[0].code == "PI004"):
-            return Outcome(one)  # found in a folder, and more likely no template than a broken one
-        return Outcome(one, problems=error.problems)
+            return FileExpansion(one)  # found in a folder, and more likely no template at all
+        return FileExpansion(one, problems=error.problems)
 
 
-def _expanded(task: Task, one: Input, data: bytes) -> Outcome:
+# What names nested templates, as local_paths has it.
+_NESTED = re.compile(b"TemplateURL|AWS::Serverless::Application")
+
+
+def _expanded(request: Request, one: Input, data: bytes) -> FileExpansion:
     """Expands a template. Raises SourceError; UsageError where what it replaces is unreadable."""
     source = parse(data, one.shown)
-    expansion = expand(source.template, task.context)
+    expansion = expand(source.template, request.context)
     declared = get(source.template, "Parameters")
-    outcome = partial(
-        Outcome,
+    found = FileExpansion(
         one,
         warnings=(*source.warnings, *located(source, expansion.warnings)),
-        words=tuple(_words(source, expansion)) if task.explain else (),
-        data=_data(expansion) if task.as_data else None,
+        data=_data(expansion) if request.view == "json" else None,
         parameters=frozenset(declared if isinstance(declared, dict) else ()),
     )
     if expansion.problems:
-        return outcome(problems=located(source, expansion.problems))
-    if not expansion.edits:
-        return outcome(untouched=data)
-    target = task.targets.get(os.path.realpath(one.name))
-    moves = _relocated(task, source, target) if target and one.name != STDIN else ()
-    expanded = rewrite(source, (*moves, *expansion.edits)).encode()
+        return found._replace(problems=located(source, expansion.problems))
+    if request.view in ("explain", "mermaid"):
+        from macro.commands.explanation import explain  # needed only where somebody asks
+
+        found = found._replace(explanation=explain(source.template, expansion))
+    target = request.targets.get(one.real)
+    moves = _relocated(request, one, source, target, expansion)
+    edits = (*(moves or ()), *expansion.edits)
+    if not expansion.edits and moves is None:
+        unchanged = _untouched(request, one, data)
+        return found._replace(untouched=data, stale=unchanged.stale)
+    expanded = rewrite(source, edits).encode()
     if len(expanded) > quotas.TEMPLATE_BYTES:
-        return outcome(problems=located(source, [quotas.too_large(len(expanded))]))
-    before = present(target) if task.check and target else data
-    return outcome(
+        return found._replace(problems=located(source, [quotas.too_large(len(expanded))]))
+    before = present(target) if request.check and target else data
+    stale: tuple[tuple[str, str], ...] = ()
+    if request.check and target and before != expanded:
+        why = f"not up to date with {one.shown}; expand it again"
+        stale = ((target, "not expanded" if target == one.name else why),)
+    return found._replace(
         expanded=expanded,
         place=target,
-        stale=task.check and target is not None and before != expanded,
-        diff=_diff(one, target if task.check else None, before, expanded) if task.diff else "",
+        stale=stale,
+        diff=_diff(target if request.check and target else one.shown, before, expanded)
+        if request.view == "diff"
+        else "",
     )
+
+
+def _untouched(request: Request, one: Input, data: bytes) -> FileExpansion:
+    """What comes of a file without shorthand: in its place may be an expansion of before."""
+    found = FileExpansion(one, untouched=data if b"Resources" in data else None)
+    target = request.targets.get(one.real)
+    if not request.check or not target or os.path.realpath(target) == one.real:
+        return found
+    before = present(target)
+    if before == data:
+        return found
+    if request.copies:
+        why = f"not up to date with {one.shown}; expand it again"
+    elif before is not None and is_expansion(before, request.shared):
+        why = f"{one.shown} no longer has a PrivateImage block; remove this file"
+    else:
+        return found
+    return found._replace(stale=((target, why),))
+
+
+def is_expansion(data: bytes, shared: bool) -> bool:
+    """Whether a file in a folder of expansions looks like one of them.
+
+    In a folder that sources share with them only what bears a name that PrivateImage gives does.
+    """
+    if b"Resources" not in data or re.search(
+        rb"PrivateImage[\"']?\s*:|Transform.*PrivateImage", data
+    ):
+        return False
+    return not shared or NAME.encode() in data
 
 
 def located(source: Source, problems: Iterable[Problem]) -> tuple[LocatedProblem, ...]:
     """The problems with their places in the author's text, in the text's order."""
-    located = [
+    found = [
         LocatedProblem(
             *source.position(problem.path, problem.on_key),
             problem.code,
@@ -151,45 +209,61 @@ def located(source: Source, problems: Iterable[Problem]) -> tuple[LocatedProblem
         )
         for problem in problems
     ]
-    return tuple(sorted(located, key=lambda told: (told.line, told.column, told.code)))
+    return tuple(sorted(found, key=lambda one: (one.line, one.column, one.code)))
 
 
-def _relocated(task: Task, source: Source, target: str) -> Iterator[Edit]:
-    from macro.commands.local_paths import relocated  # needed only where a file moves
+def _relocated(
+    request: Request, one: Input, source: Source, target: str | None, expansion: Expansion
+) -> tuple[Edit, ...] | None:
+    """The edits that keep local paths right in another place; None where the template stays in its
+    own: it moves if it has shorthand, and if a template that it nests is expanded there."""
+    if target is None or one.name == STDIN or os.path.realpath(target) == one.real:
+        return None
+    from macro.commands.local_paths import nested_templates, relocated  # only where a file moves
 
-    def moved(named: File) -> File | None:
-        place = task.targets.get(str(named))
-        if place is None or not named.is_file():
-            return None
-        outcome = work(Task(task.context), Input(str(named), "", named=False))
-        return File(place) if outcome.expanded is not None else None
+    def is_written(file: str) -> bool:
+        """Whether an expansion of the file is written: it, or a template nested in it, has
+        shorthand."""
+        todo, seen = [file], set[str]()
+        while todo:
+            name = todo.pop()
+            if name not in seen and name in request.targets and os.path.isfile(name):  # noqa: PTH113
+                seen.add(name)
+                try:
+                    template = parse(read(name), name).template
+                except (SourceError, UsageError):
+                    continue
+                if expand(template, request.context).edits:
+                    return True
+                todo += nested_templates(template, File(name))
+        return False
 
-    return relocated(source.template, File(source.name), File(target), moved)
+    def moved(file: str) -> str | None:
+        return request.targets.get(file) if is_written(file) else None
 
-
-def _words(source: Source, expansion: Expansion) -> Iterator[str]:
-    from macro.commands.explanation import words  # needed only where somebody asks
-
-    for path, text in words(expansion):
-        line, column = source.position(path)
-        yield f"{source.name}:{line}:{column}: {text}"
+    nested = nested_templates(source.template, File(one.name))
+    if not expansion.edits and not any(map(is_written, nested)):
+        return None
+    return tuple(relocated(source.template, File(one.name), File(target), moved))
 
 
 def _data(expansion: Expansion) -> dict[str, Json]:
-    from macro.commands.explanation import data  # needed only where somebody asks
+    from macro.commands.expansion_json import data  # needed only where somebody asks
 
     return data(expansion)
 
 
-def _diff(one: Input, target: str | None, before: bytes | None, after: bytes) -> str:
+def _diff(name: str, before: bytes | None, after: bytes) -> str:
     """What changes, as a unified diff."""
     from difflib import unified_diff  # slow to import, and needed here only
+
+    from macro.commands.output import printable
 
     old, new = (
         re.findall(r"[^\n]*\n|[^\n]+", (data or b"").decode("utf-8", "replace"))
         for data in (before, after)
     )
-    name = target or one.shown
+    name = printable(name)
     lines = unified_diff(old, new, name if before is not None else os.devnull, f"{name} (expanded)")
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines

@@ -1,25 +1,25 @@
-"""Files: those that a command works on, and how what it makes of them is written."""
+"""The files that a command works on: files, folders and patterns, found and read."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path as File
 from typing import NamedTuple
 
 from macro.commands.exit_codes import UsageError
+from macro.text.source import MAX_BYTES
 
 STDIN = "-"
 SUFFIXES = (".json", ".template", ".yaml", ".yml")
 
 
 class Input(NamedTuple):
-    """A file to work on, as its messages name it.
+    """A file to work on.
 
     `base` is the folder that its place under another one counts from. `named`: it was named
-    outright, and not found in a folder, so it is there for a reason.
+    outright rather than found in a folder, so it is meant.
     """
 
     name: str
@@ -28,147 +28,122 @@ class Input(NamedTuple):
 
     @property
     def shown(self) -> str:
+        """The name as messages have it."""
         return "<stdin>" if self.name == STDIN else self.name
 
+    @property
+    def real(self) -> str:
+        """The name that all names of the same file share."""
+        return STDIN if self.name == STDIN else os.path.realpath(self.name)
 
-def find(arguments: Sequence[str], leave_out: str | None = None) -> list[Input]:
+
+def find(arguments: Sequence[str]) -> list[Input]:
     """The files that arguments mean: files, folders and patterns, each file once, in stable order.
 
-    In a folder these are the files with the name of a template, but not those in hidden folders, in
-    `node_modules` and in the folder `leave_out`. Raises UsageError where there is nothing.
+    In a folder these are the files with the name of a template. Neither a folder nor a pattern
+    leads into hidden folders or `node_modules`. Raises UsageError where there is nothing.
     """
     found: dict[str, Input] = {}
     for argument in arguments:
-        for one in _of(argument, leave_out):
-            found.setdefault(one.name if one.name == STDIN else os.path.realpath(one.name), one)
+        for one in _of(argument):
+            found.setdefault(one.real, one)
     return list(found.values())
 
 
-def _of(argument: str, leave_out: str | None) -> Iterator[Input]:
-    path = File(argument)
+def _of(argument: str) -> Iterator[Input]:
+    if not argument:
+        raise UsageError("FILE is empty: name a template or a folder")
     if argument == STDIN:
         yield Input(STDIN, "", named=True)
-    elif path.is_dir():
-        yield from (Input(name, argument, named=False) for name in _below(argument, leave_out))
-    elif path.exists() or not any(sign in argument for sign in "*?["):
-        yield Input(argument, str(path.parent), named=True)
+    elif os.path.isdir(argument):  # noqa: PTH112 # a Path raises for an impossible name
+        yield from (Input(name, argument, named=False) for name in below(argument))
+    elif os.path.exists(argument) or not any(sign in argument for sign in "*?["):  # noqa: PTH110
+        yield Input(argument, str(File(argument).parent), named=True)
     else:
-        yield from _matching(argument, leave_out)
+        yield from _matching(argument)
 
 
-def _matching(pattern: str, leave_out: str | None) -> Iterator[Input]:
+def _matching(pattern: str) -> Iterator[Input]:
     """The files that a pattern matches; `**` goes through folders."""
     parts = File(pattern).parts
     fixed = next(index for index, part in enumerate(parts) if any(sign in part for sign in "*?["))
     base = File(*parts[:fixed])
+    left_out = [] if any(part.startswith(".") for part in parts[fixed:]) else [_is_left_out]
     try:
         matches = sorted(base.glob(str(File(*parts[fixed:]))))
+        files = [
+            path
+            for path in matches
+            if path.is_file()
+            and not any(test(part) for test in left_out for part in path.relative_to(base).parts)
+        ]
     except (OSError, ValueError) as error:
-        raise UsageError(f"{pattern} is no pattern: {error}") from None
-    files = [path for path in matches if path.is_file() and not _is_within(str(path), leave_out)]
+        raise UsageError(f"{pattern} is not a pattern: {error}") from None
     if not files:
         raise UsageError(f"{pattern} matches no file")
     yield from (Input(str(path), str(base), named=False) for path in files)
 
 
-def _below(folder: str, leave_out: str | None) -> Iterator[str]:
+def below(folder: str) -> Iterator[str]:
+    """The files with the name of a template in a folder, at any depth. Raises UsageError."""
+
     def unreadable(error: OSError) -> None:
         raise UsageError(f"{error.filename} cannot be read: {error.strerror}")
 
     for place, folders, names in os.walk(folder, onerror=unreadable):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".")
-            and name != "node_modules"
-            and not _is_within(os.path.join(place, name), leave_out)  # noqa: PTH118 # in a hot loop
-        )
+        folders[:] = sorted(name for name in folders if not _is_left_out(name))
         for name in sorted(names):
             if name.endswith(SUFFIXES) and not name.startswith("."):
-                yield os.path.join(place, name)  # noqa: PTH118 # in a hot loop
+                yield os.path.join(place, name).removeprefix("./")  # noqa: PTH118 # in a hot loop
 
 
-def _is_within(name: str, folder: str | None) -> bool:
-    return folder is not None and File(name).resolve().is_relative_to(File(folder).resolve())
+def _is_left_out(name: str) -> bool:
+    return name.startswith(".") or name == "node_modules"
 
 
-def mirrored(inputs: Iterable[Input], folder: str) -> dict[str, str]:
-    """Where each file goes below a folder, by name. Raises UsageError where two would meet."""
-    targets: dict[str, str] = {}
-    sources: dict[str, str] = {}
-    for one in inputs:
+def mirrored(inputs: Iterable[Input], folder: str) -> dict[Input, str]:
+    """Where each file goes below a folder. Raises UsageError where two would meet.
+
+    What is found in a place that another file goes to was written there by an earlier run: it is no
+    source, and is left out.
+    """
+    targets: dict[Input, str] = {}
+    sources: dict[str, Input] = {}
+    for one in sorted(inputs, key=lambda one: (not one.named, len(one.real))):
         if one.name == STDIN:
             raise UsageError("standard input has no place in a folder: use -o")
-        target = str(File(folder) / File(one.name).relative_to(one.base))
-        if target in sources:
-            raise UsageError(f"{sources[target]} and {one.name} would both be written to {target}")
-        sources[target] = one.name
-        targets[one.name] = target
-    return targets
+        before = sources.get(one.real)
+        if before and not one.named:
+            continue
+        target = str(File(folder) / os.path.relpath(one.name, one.base or "."))
+        other = sources.setdefault(os.path.realpath(target), one)
+        if other != one:
+            raise UsageError(f"{other.name} and {one.name} would both be written to {target}")
+        targets[one] = target
+    return {one: targets[one] for one in inputs if one in targets}
 
 
 def read(name: str) -> bytes:
-    """The bytes of a file, or of standard input. Raises UsageError."""
-    if name == STDIN:
-        return sys.stdin.buffer.read()
+    """The bytes of a file, or of standard input. Raises UsageError.
+
+    Of what is larger than any template it reads just enough to be found too large.
+    """
     try:
-        return File(name).read_bytes()
+        if name == STDIN:
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
+        with File(name).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from None
+    except ValueError:  # a null byte in the name
+        raise UsageError(f"{name} cannot be read: No such file or directory") from None
 
 
 def present(name: str) -> bytes | None:
     """The bytes of a file; None where there is none. Raises UsageError where it cannot be read."""
-    return read(name) if File(name).exists() else None
+    return read(name) if os.path.exists(name) else None  # noqa: PTH110 # as above
 
 
-def write(outputs: Iterable[tuple[str, bytes]], new_folders: bool = False) -> None:
-    """Writes files, all or none: each beside its place first, and only then all into their places.
-
-    Each keeps the mode of what was there before. `new_folders`: what is missing on the way is made.
-    Raises UsageError where one cannot be written.
-    """
-    ready: list[tuple[File, File]] = []
-    name = ""
-    try:
-        try:
-            for name, data in outputs:
-                target = File(os.path.realpath(name))
-                if new_folders:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                if target.exists() and not target.is_file():
-                    target.write_bytes(data)  # a device or a pipe: there is nothing to replace
-                else:
-                    ready.append((_beside(target, data), target))
-            for beside, target in ready:
-                name = str(target)
-                beside.replace(target)
-        finally:
-            for beside, _ in ready:
-                with contextlib.suppress(OSError):
-                    beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(f"{name} cannot be written: {error.strerror}") from None
-
-
-def _beside(target: File, data: bytes) -> File:
-    """A new file with the data, in the folder of the target and with its mode."""
-    import tempfile  # slow to import, and needed here only
-
-    mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
-    handle, name = tempfile.mkstemp(dir=target.parent)
-    beside = File(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        beside.chmod(mode)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    return beside
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def places(targets: Mapping[Input, str]) -> dict[str, str]:
+    """Where each file goes, by its real name."""
+    return {one.real: target for one, target in targets.items()}

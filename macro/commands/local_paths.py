@@ -57,25 +57,52 @@ _METADATA = (
 _RESOURCE_METADATA = ("DockerContext",)
 
 
+# Those that name another template.
+_NESTED = (
+    "AWS::CloudFormation::Stack",
+    "AWS::CloudFormation::StackSet",
+    "AWS::Serverless::Application",
+)
+
+
 def relocated(
-    template: dict[str, Json], source: File, target: File, moved: Callable[[File], File | None]
+    template: dict[str, Json], source: File, target: File, moved: Callable[[str], str | None]
 ) -> Iterator[Edit]:
     """The edits that keep the local paths of a template right which moves from one file to another.
 
-    `moved` gives for a file that moves too the place where it comes to stand. What is no path to a
-    file or folder that is there, such as a URL, stays as it is.
+    `moved` gives for the real path of a file that moves too its new place. What is no path to a
+    file or folder that exists, such as a URL, stays as it is.
     """
-    here, there = source.parent.resolve(), target.parent.resolve()
+    here, there = (os.path.realpath(file.parent) for file in (source, target))
     if here == there:
         return
     for path, value in _candidates(template):
-        if not isinstance(value, str) or File(value).is_absolute() or "://" in value:
-            continue
-        named = (here / value).resolve()
-        if named.exists():
-            way = os.path.relpath((moved(named) or named).resolve(), there)
+        if named := _existing(value, here):
+            assert isinstance(value, str)
+            way = os.path.relpath(os.path.realpath(moved(named) or named), there)
             if File(way) != File(value):
                 yield Edit("replace", path, way if way.startswith(".") else f"./{way}")
+
+
+def nested_templates(template: dict[str, Json], source: File) -> list[str]:
+    """The real paths of the templates beside a template's file that it nests."""
+    here = os.path.realpath(source.parent)
+    values = [
+        value
+        for resource in resources(template)
+        if resource.type in _NESTED
+        for name in LOCAL_PATHS[resource.type]
+        for _, value in _at(resource.body.get("Properties"), name, ())
+    ]
+    return [named for value in values if (named := _existing(value, here))]
+
+
+def _existing(value: Json, folder: str) -> str | None:
+    """The real path that a relative path of a template means; None where it means no file."""
+    if not isinstance(value, str) or not value or os.path.isabs(value) or "://" in value:  # noqa: PTH117
+        return None
+    named = os.path.join(folder, value)  # noqa: PTH118 # a Path raises for an impossible name
+    return os.path.realpath(named) if os.path.exists(named) else None  # noqa: PTH110
 
 
 def _candidates(template: dict[str, Json]) -> Iterator[tuple[Path, Json]]:
@@ -105,7 +132,7 @@ def _at(node: Json, name: str, path: Path) -> Iterator[tuple[Path, Json]]:
 
 
 def _includes(node: Json, path: Path) -> Iterator[tuple[Path, Json]]:
-    """The files that `AWS::Include` takes in, wherever it stands."""
+    """The files that `AWS::Include` takes in, wherever it is."""
     if isinstance(node, dict):
         call = node.get("Fn::Transform")
         if get(call, "Name") == "AWS::Include":

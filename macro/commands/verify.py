@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from functools import reduce
 
 from macro.commands import files, output, verify_report
-from macro.commands.deployment import context, given
-from macro.commands.exit_codes import OK, PROBLEMS, USAGE, UsageError
+from macro.commands.deployment import check_parameter_names, context, given
+from macro.commands.exit_codes import OK, PROBLEMS, USAGE
 from macro.commands.file_expansion import located
 from macro.commands.files import Input
 from macro.engine.expand import Context, Expansion, expand
@@ -38,11 +38,13 @@ def verify(options: argparse.Namespace) -> int:
     sources = _read(files.find(options.paths))
     if sources is None:
         return PROBLEMS
-    _check_parameters(options.parameter, sources)
+    declared = (get(source.template, "Parameters") for source in sources)
+    names = {name for section in declared if isinstance(section, dict) for name in section}
+    check_parameter_names(options.parameter, names)
     account = connect(options.profile, deployment.region, deployment.account)
     stack = find_stack(account, options.stack_name)
     parameters: dict[str, Json] = {**stack.parameters, **deployment.parameters}
-    known = Context(parameters, account.region, account.id)
+    known = deployment._replace(parameters=parameters, region=account.region, account=account.id)
     expansions = [(source, expand(source.template, known)) for source in sources]
     if any(expansion.problems for _, expansion in expansions):
         for source, expansion in expansions:
@@ -83,16 +85,6 @@ def _read(inputs: Iterable[Input]) -> list[Source] | None:
     return None if broken else sources
 
 
-def _check_parameters(pairs: Iterable[str], sources: Iterable[Source]) -> None:
-    declared: set[str] = set()
-    for source in sources:
-        section = get(source.template, "Parameters")
-        declared |= section.keys() if isinstance(section, dict) else set()
-    unknown_names = sorted({pair.partition("=")[0] for pair in pairs} - declared)
-    if unknown_names:
-        raise UsageError(f"no template has a parameter {', '.join(unknown_names)}")
-
-
 def _pulls(
     source: Source, expansion: Expansion, known: Context, deployed: Deployed
 ) -> tuple[list[tuple[ContainerLocation, ImagePull]], Values]:
@@ -118,7 +110,7 @@ def _answered(checks: list[Check], hide: Callable[[str], str]) -> verify_report.
 
 
 def _print(results: verify_report.Results, as_json: bool) -> None:
-    colour = not as_json and verify_report.is_coloured(sys.stdout, os.environ)
+    colour = not as_json and output.is_seen(sys.stdout, os.environ)
     text = verify_report.as_json(results) if as_json else verify_report.as_text(results, colour)
     sys.stdout.write(verify_report.encodable(text, sys.stdout.encoding) + "\n")
     sys.stdout.flush()

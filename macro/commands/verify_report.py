@@ -6,10 +6,9 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from textwrap import TextWrapper
-from typing import TextIO
 
 from macro.commands import output
 from macro.preflight.checks import Check
@@ -148,11 +147,6 @@ def progress(
         if is_terminal:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
     return findings
-
-
-def is_coloured(stream: TextIO, variables: Mapping[str, str]) -> bool:
-    """Whether colour is wanted; see https://no-color.org."""
-    return stream.isatty() and not variables.get("NO_COLOR") and variables.get("TERM") != "dumb"
 
 
 def encodable(text: str, encoding: str | None) -> str:

@@ -25,6 +25,7 @@ from cfnlint.rules import CloudFormationLintRule, RuleMatch, Rules
 from cfnlint.runner import Runner
 
 from macro.engine.expand import Context, Expansion, expand
+from macro.engine.problem_codes import CODES, WARNINGS
 from macro.engine.shorthand.block import NAME
 from macro.engine.shorthand.containers import find_containers
 from macro.engine.shorthand.macro_calls import SNIPPET, leave, take_out
@@ -32,7 +33,6 @@ from macro.engine.template.document import Json, Path, get
 from macro.engine.template.edits import Edit
 from macro.engine.template.problems import Problem
 from macro.engine.template.resources import resources
-from macro.lint.problem_codes import CODES, WARNINGS
 from macro.lint.template_nodes import edited, node_of, placed_edits, plain, span
 
 

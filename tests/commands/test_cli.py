@@ -92,7 +92,7 @@ def test_nothing_is_written_where_there_is_a_problem(
     assert output.read_text("utf-8") == "old"
     out, err = capsys.readouterr()
     assert out == ""
-    assert f"{template}:15:13: PI101 " in err
+    assert f"{template}:16:13: PI101 " in err
 
 
 def test_a_template_that_grows_over_the_limit(
@@ -108,10 +108,14 @@ def test_a_template_that_grows_over_the_limit(
     ("arguments", "said"),
     [
         (["-p", "SecretArn"], "-p takes NAME=VALUE"),
-        (["-p", "Secret=registry/hidden"], "has no parameter Secret"),
-        (["--region", "Europe"], "--region takes a Region's code"),
-        (["--account", "1234"], "--account takes an account's twelve digits"),
-        (["-o", "/nowhere/expanded.yaml"], "cannot be written: No such file or directory"),
+        (["-p", "Secret=registry/hidden"], "no template has a parameter Secret"),
+        (["--region", "Europe"], "--region is not a Region's code"),
+        (["--account", "1234"], "--account is not an account's id"),
+        (["-o", "/dev/null/expanded.yaml"], "cannot be written: "),
+        (["-o", ""], "--output is empty"),
+        (["--output-dir", ""], "--output-dir is empty"),
+        (["--macro-name", "a b"], "--macro-name is not the name of a macro"),
+        (["--settings", "nowhere.yaml"], "nowhere.yaml cannot be read"),
     ],
 )
 def test_wrong_usage(
@@ -174,6 +178,7 @@ def test_a_reader_that_goes_away(template: Path) -> None:
         (["verify", "examples/fargate.yaml", "--region", "eu-west-1"], "boto3", "aws"),
         (["login", "quay.io", "--username", "x", "--password-stdin"], "urllib3", "aws"),
         (["lint", "template.yaml"], "cfnlint", "lint"),
+        (["completion", "bash"], "shtab", "completion"),
     ],
 )
 def test_a_command_without_its_extra_names_it(

@@ -18,9 +18,7 @@ FORMS = {
         [{"ParameterKey": name, "ParameterValue": value} for name, value in VALUES.items()]
         + [{"ParameterKey": "Old", "UsePreviousValue": True}]
     ),
-    "aws cloudformation deploy": json.dumps(
-        [f"{name}={value!r}" for name, value in VALUES.items()]
-    ),
+    "aws cloudformation deploy": json.dumps([f"{name}={value}" for name, value in VALUES.items()]),
     "CodePipeline": json.dumps({"Parameters": VALUES}),
     "a mapping": json.dumps(VALUES),
     "lines": "# of the team\n\nSecret=registry/web\r\nImage = quay.io/acme/web:1 2\n",
@@ -98,17 +96,39 @@ sso_account_id = 777788889999
 [profile own]
 aws_account_id = 111122223333
 region = cn-north-1
+[profile "two words"]
+region = eu-north-1
+[services other]
+region = us-west-1
 """
+CREDENTIALS = """\
+[keys]
+region = sa-east-1
+aws_access_key_id = hidden
+"""
+
+
+@pytest.fixture
+def profiles(tmp_path: Path) -> dict[str, str]:
+    """The variables that name AWS's two files."""
+    (tmp_path / "config").write_text(CONFIG, "utf-8")
+    (tmp_path / "credentials").write_text(CREDENTIALS, "utf-8")
+    return {
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
+    }
 
 
 @pytest.mark.parametrize(
     ("given", "variables", "expected"),
     [
         (Given(), {}, ("eu-west-1", None)),
-        (Given(profile="role"), {}, ("us-east-1", "444455556666")),
+        (Given(profile="role"), {}, ("us-east-1", "777788889999")),
         (Given(), {"AWS_PROFILE": "own"}, ("cn-north-1", "111122223333")),
         (Given(profile="sso"), {"AWS_PROFILE": "own"}, (None, "777788889999")),
-        (Given(profile="nobody"), {}, (None, None)),
+        (Given(profile="keys"), {}, ("sa-east-1", None)),
+        (Given(profile="two words"), {}, ("eu-north-1", None)),
+        (Given(), {"AWS_DEFAULT_PROFILE": "own"}, ("cn-north-1", "111122223333")),
         (Given(), {"AWS_DEFAULT_REGION": "us-west-1"}, ("us-west-1", None)),
         (Given(), {"AWS_REGION": "us-west-2", "AWS_DEFAULT_REGION": "x"}, ("us-west-2", None)),
         (Given(), {"AWS_ACCOUNT_ID": "999999999999"}, ("eu-west-1", "999999999999")),
@@ -120,11 +140,45 @@ region = cn-north-1
     ],
 )
 def test_region_and_account(
-    given: Given, variables: dict[str, str], expected: tuple[str, str], tmp_path: Path
+    given: Given,
+    variables: dict[str, str],
+    expected: tuple[str, str],
+    profiles: dict[str, str],
 ) -> None:
-    (tmp_path / "config").write_text(CONFIG, "utf-8")
-    found = context(given, {"AWS_CONFIG_FILE": str(tmp_path / "config"), **variables})
+    found = context(given, {**profiles, **variables})
     assert (found.region, found.account) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "variables", "message"),
+    [
+        (
+            Given(profile="nobody"),
+            {},
+            "the profile nobody does not exist",
+        ),
+        (Given(profile="other"), {}, "the profile other does not exist"),
+        (
+            Given(),
+            {"AWS_PROFILE": "nobody"},
+            "the profile nobody does not exist",
+        ),
+        (Given(), {"AWS_REGION": "Europe"}, "AWS_REGION is not a Region's code"),
+        (Given(), {"AWS_DEFAULT_REGION": "hidden"}, "AWS_DEFAULT_REGION is not a Region's code"),
+        (Given(region="Europe"), {"AWS_REGION": "eu-west-1"}, "--region is not a Region's code"),
+        (Given(), {"AWS_ACCOUNT_ID": "hidden"}, "AWS_ACCOUNT_ID is not an account's id"),
+        (Given(profile="wrong"), {}, "region in the profile wrong is not a Region's code"),
+    ],
+)
+def test_a_wrong_value_is_blamed_on_where_it_is(
+    given: Given, variables: dict[str, str], message: str, profiles: dict[str, str]
+) -> None:
+    with Path(profiles["AWS_CONFIG_FILE"]).open("a", encoding="utf-8") as file:
+        file.write("[profile wrong]\nregion = hidden\n")
+    with pytest.raises(UsageError) as raised:
+        context(given, {**profiles, **variables})
+    assert str(raised.value).startswith(message)
+    assert "hidden" not in str(raised.value)
 
 
 @pytest.mark.parametrize("text", ["", "no section\n", "[default\n", "\x00", "[default]\nregion\n"])
@@ -141,7 +195,10 @@ def test_a_configuration_of_aws_that_cannot_be_read_says_nothing(text: str, tmp_
         ("p.json", '["hidden"]', "p.json: a parameter is Name=Value, or has ParameterKey"),
         ("p.json", "[1]", "p.json: a parameter is Name=Value"),
         ("p.json", '[{"Key": "hidden"}]', "p.json: a parameter is Name=Value"),
-        ("p.json", '["A=\'hidden"]', "p.json: a parameter is Name=Value"),
+        ("p.json", '"hidden"', "p.json is neither JSON nor lines"),
+        ("p.json", "[" * 9000 + "]" * 9000, "p.json holds more than parameters"),
+        ("p.json", '{"A": ' * 9000 + "1" + "}" * 9000, "p.json holds more than parameters"),
+        ("p.json", '{"A": ' + "1" * 5000 + "}", "p.json holds more than parameters"),
         ("p.env", "hidden\n", "p.env is neither JSON nor lines of the form Name=Value"),
         ("p.json", "\udcff", "p.json is not UTF-8"),
     ],
@@ -165,9 +222,12 @@ def test_a_parameter_file_that_is_none(
         (Given(config="bad.toml"), "bad.toml is not TOML"),
         (Given(config="good.toml", environment="prod"), "good.toml has no environment prod"),
         (Given(config="list.toml"), "list.toml: a parameter is Name=Value"),
+        (Given(files=["a\0b"]), "a\0b cannot be read"),
+        (Given(files=["a" * 300]), "a" * 300 + " cannot be read: File name too long"),
+        (Given(config="deep.toml"), "deep.toml is not TOML"),
         (Given(pairs=["=x"]), "-p takes NAME=VALUE"),
-        (Given(region="europe"), "--region takes a Region's code"),
-        (Given(account="12"), "--account takes an account's twelve digits"),
+        (Given(region="europe"), "--region is not a Region's code"),
+        (Given(account="12"), "--account is not an account's id of twelve digits"),
     ],
 )
 def test_wrong_usage(
@@ -178,6 +238,7 @@ def test_wrong_usage(
     (tmp_path / "good.toml").write_text("[default.deploy.parameters]\n", "utf-8")
     text = "[default.deploy.parameters]\nparameter_overrides = [1]\n"
     (tmp_path / "list.toml").write_text(text, "utf-8")
+    (tmp_path / "deep.toml").write_text("a = " + "[" * 9000 + "]" * 9000, "utf-8")
     with pytest.raises(UsageError) as raised:
         context(given, {})
     assert str(raised.value).startswith(said)

@@ -1,70 +1,89 @@
-"""What an expansion does, in words: each container, each permission, and why it stands where."""
+"""What an expansion does, in words: each role with what it may read, and each container."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from macro.commands.cli import main
+from terminal import on_a_terminal
 
 CASES = Path(__file__).parents[1] / "cases"
-HERE = "in that role's own Policies, so that the role has it before anything can start"
 
 
-def explained(case: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """The lines for a golden case, without the file's name."""
+def explained(case: str, capsys: pytest.CaptureFixture[str], view: str = "--explain") -> str:
+    """What is shown for a golden case."""
     template = next((CASES / case).glob("template.*"))
     options = CASES / case / "options.txt"
     arguments = options.read_text("utf-8").split() if options.exists() else []
-    assert main(["expand", str(template), "--explain", *arguments]) == 0
-    return capsys.readouterr().out.replace(f"{template}:", "").splitlines()
+    assert main(["expand", str(template), view, *arguments]) == 0
+    return capsys.readouterr().out
 
 
 IMAGE = "registry.example.com/team/web:1"
-ALIAS = "decrypt with the keys that have the alias alias/registry"
 
-LINES = {
-    "place-ecs-task-definition": [
-        f"20:13: Task pulls {IMAGE}.4.2 with !Ref RegistrySecret",
-        f"20:13: ExecutionRole may read !Ref RegistrySecret for Task: {HERE}",
-    ],
-    "key-alias": [
-        f"21:13: Task pulls {IMAGE} with secret registry/web",
-        f"21:13: ExecutionRole may read secret registry/web-?????? and {ALIAS} for Task: {HERE}",
-    ],
-    "secret-if-public": [
-        f"27:13: Task pulls {IMAGE} with !Ref RegistrySecret (where IsPrivate; else nothing)",
-        f"27:13: ExecutionRole may read !Ref RegistrySecret for Task, where IsPrivate: {HERE}",
-    ],
-    "nothing-to-do": [],
+TEXTS = {
+    "place-ecs-task-definition": f"""\
+ExecutionRole  (in this template)
+  reads  RegistrySecret  web
+
+Containers
+  web  {IMAGE}.4.2  with RegistrySecret
+""",
+    "key-alias": f"""\
+ExecutionRole  (in this template)
+  reads     registry/web    web
+  decrypts  alias/registry  via Secrets Manager
+
+Containers
+  web  {IMAGE}  with registry/web
+""",
+    "secret-if-public": f"""\
+ExecutionRole  (in this template)
+  reads  RegistrySecret  web
+  when   IsPrivate
+
+Containers
+  web  {IMAGE}  with RegistrySecret (if IsPrivate, else nothing)
+""",
+    "nothing-to-do": "",
 }
 
 
-@pytest.mark.parametrize(("case", "lines"), LINES.items())
-def test_a_line_for_each_container_and_each_permission(
-    case: str, lines: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert explained(case, capsys) == lines
+@pytest.mark.parametrize(("case", "text"), TEXTS.items())
+def test_roles_and_containers(case: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert explained(case, capsys) == text
 
 
 @pytest.mark.parametrize(
     ("case", "where"),
     [
-        ("role-absent", "in a role that is added, since none is named"),
-        ("role-arn", "for which it waits, since the role is outside of this template"),
-        ("role-whose-policies-are-fn-if", "the role's own Policies are an intrinsic function"),
-        ("loop-with-the-role-outside", "it needs the loop's variable, which the role does not"),
-        (
-            "circle-through-the-key-policy",
-            "the secret, its key or the container's resource",
-        ),
+        ("role-absent", "(added, since none is named)"),
+        ("role-arn", "because the role is outside this template"),
+        ("role-whose-policies-are-fn-if", "because the role's own Policies are an intrinsic"),
+        ("loop-with-the-role-outside", "because it needs the loop's variable"),
+        ("circle-through-the-key-policy", "because the secret, its key or the container's"),
     ],
 )
-def test_why_a_permission_stands_where_it_does(
+def test_why_a_permission_is_where_it_is(
     case: str, where: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert where in explained(case, capsys)[-1]
+    assert where in explained(case, capsys)
+
+
+def test_each_condition_of_a_role_has_a_block(capsys: pytest.CaptureFixture[str]) -> None:
+    text = explained("conditions-of-a-shared-role", capsys)
+    always, when_b, _ = text.split("\n\n")
+    assert always.splitlines() == [
+        "ExecutionRole  (in this template)",
+        "  reads  registry/web  Always/web, WhenA/web",
+    ]
+    assert [line.split() for line in when_b.splitlines()] == [
+        ["reads", "registry/b", "WhenB/web"],
+        ["when", "B"],
+    ]
 
 
 def test_a_public_registry_is_worth_a_word(
@@ -79,6 +98,57 @@ def test_a_public_registry_is_worth_a_word(
     assert "(a public registry: it needs no secret)" in capsys.readouterr().out
 
 
-def test_what_needs_no_grant_has_no_line_for_one(capsys: pytest.CaptureFixture[str]) -> None:
-    (line,) = explained("grant-false", capsys)
-    assert " pulls " in line
+def test_what_needs_no_grant_is_a_container_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explained("grant-false", capsys).startswith("Containers\n  web  ")
+
+
+def test_roles_and_labels_have_colours_on_a_terminal() -> None:
+    template = str(CASES / "key-alias/template.yaml")
+    seen = on_a_terminal("expand", template, "--explain")
+    assert seen.startswith(
+        "\x1b[1mExecutionRole\x1b[0m  (in this template)\n  \x1b[36mreads\x1b[0m "
+    )
+    assert "\x1b" not in on_a_terminal("expand", template, "--explain", NO_COLOR="1")
+
+
+def test_keys_of_a_template_reach_no_terminal_raw(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (CASES / "role-arn/template.yaml").read_text("utf-8")
+    hostile = text.replace("Name: web", 'Name: "\\e[31m\\n::warning::x"')
+    assert hostile != text
+    template = tmp_path / f"a{os.linesep}::error::b\x1b[0m.yaml"
+    template.write_text(hostile, "utf-8")
+    for view in ("--explain", "--format=mermaid", "--format=json", "--format=sarif"):
+        assert main(["expand", str(template), str(template.parent / "none*"), view]) == 2
+        assert main(["expand", str(template.parent), view]) == 0
+        out, err = capsys.readouterr()
+        assert "\x1b" not in out + err
+        assert not [line for line in (out + err).splitlines() if line.startswith("::")]
+
+
+# As a diagram
+
+
+def test_a_diagram_of_who_may_read_what(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explained("secret-if-public", capsys, "--format=mermaid").splitlines() == [
+        "flowchart LR",
+        '  f0n0["web"]',
+        '  f0n1(["ExecutionRole"])',
+        '  f0n2[("RegistrySecret")]',
+        '  f0n0 -->|"pulls with"| f0n1',
+        '  f0n1 -->|"reads when IsPrivate"| f0n2',
+    ]
+
+
+def test_what_could_end_a_text_of_a_diagram_is_a_code(capsys: pytest.CaptureFixture[str]) -> None:
+    text = explained("loop-with-the-role-outside", capsys, "--format=mermaid")
+    assert "#36;#123;" in text  # of ${Name}
+    assert "{" not in text.replace("{{", "")
+
+
+def test_each_file_has_its_part_of_a_diagram(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["expand", str(CASES.parents[1] / "examples"), "--format=mermaid"]) == 0
+    text = capsys.readouterr().out
+    assert text.count("flowchart") == 1
+    assert text.count("\n  subgraph ") == text.count("\n  end\n") >= 9

@@ -14,11 +14,11 @@ from macro.commands.cli import main
 ROOT = Path(__file__).parents[2]
 PROJECT = "https://example.com/private-image"
 README = (ROOT / "README.md").read_text("utf-8")
-PAGES = ("cli.md", "deploy.md")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+PAGES = ("deploy.md",)
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 EXPAND = (
     "python3 -m venv .venv && .venv/bin/pip install ."
-    " && .venv/bin/python -m macro expand examples/fargate.yaml"
+    " && .venv/bin/private-image expand examples/fargate.yaml"
 )
 TEST = "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/python -m pytest"
 COMMANDS = [EXPAND, TEST]
@@ -92,3 +92,19 @@ def headings(page: Path) -> set[str]:
     """The anchors of a page, as GitHub makes them."""
     titles = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_option_of_expand_is_on_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["expand", "--help"])
+    options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    page = (ROOT / "docs/cli.md").read_text("utf-8")
+    assert options - set(re.findall(r"--[a-z-]+", page)) == {"--output", "--parameter"}
+
+
+def test_the_diagram_of_the_page_is_the_command_s(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs/cli.md").read_text("utf-8")
+    (diagram,) = re.findall(r"^```mermaid\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    example = str(ROOT / "examples/conditional-sidecar.yaml")
+    assert main(["expand", example, "--format", "mermaid"]) == 0
+    assert capsys.readouterr().out == diagram

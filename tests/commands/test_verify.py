@@ -143,7 +143,16 @@ def run(
             "plain_http": [],
             "skip_registry": [],
         }
-        absent = ("config_env", "config_file", "region", "account", "profile", "stack_name")
+        absent = (
+            "config_env",
+            "config_file",
+            "settings",
+            "macro_name",
+            "region",
+            "account",
+            "profile",
+            "stack_name",
+        )
         capsys.readouterr()
         code = verify(argparse.Namespace(**{**dict.fromkeys(absent), **given, **options}))
         out, err = capsys.readouterr()

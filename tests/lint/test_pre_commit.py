@@ -13,6 +13,7 @@ import pytest
 
 from environments import installed, variables
 from lint_cases import BAD, GOOD
+from macro.commands.cli import main
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -76,7 +77,9 @@ repos:
         (folder / ".pre-commit-config.yaml").write_text(config, "utf-8")
         (folder / "stacks").mkdir()
         for stem, text in files.items():
-            (folder / f"stacks/{stem}.yaml").write_text(text, "utf-8")
+            path = folder / f"stacks/{stem}.yaml"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
         (folder / "other.yaml").write_text("no: template\n", "utf-8")
         commit_all(folder, environment)
         pre_commit = programs / "pre-commit"
@@ -104,3 +107,22 @@ def test_check_tells_what_is_wrong(hook: Run) -> None:
     done = hook("private-image-check", web=GOOD, api=BAD)
     assert done.returncode == 1
     assert "stacks/api.yaml:11:13: PI101 PrivateImage has no key Grnat." in done.stdout
+
+
+def test_check_holds_a_folder_of_expansions_to_its_sources(
+    hook: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "web.yaml").write_text(GOOD, "utf-8")
+    assert main(["expand", str(tmp_path / "web.yaml")]) == 0
+    expanded = capsys.readouterr().out
+    arguments = ("stacks", "--output-dir", "expanded")
+    # Base names are equal in the subfolders.
+    files = {"a/web": GOOD, "b/web": GOOD, "../expanded/a/web": expanded}
+    fresh = {**files, "../expanded/b/web": expanded}
+    done = hook("private-image-check", *arguments, **fresh)
+    assert done.returncode == 0, done.stdout
+    done = hook("private-image-check", *arguments, **files, **{"../expanded/gone": expanded})
+    assert done.returncode == 1
+    assert "expanded/b/web.yaml: not up to date with stacks/b/web.yaml" in done.stdout
+    assert "expanded/gone.yaml: its source does not exist" in done.stdout
+    assert "expanded/a/web.yaml: " not in done.stdout

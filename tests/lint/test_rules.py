@@ -18,7 +18,7 @@ from cfnlint.api import lint as lint_text
 
 from golden_cases import template
 from lint_cases import BAD, CASES, GOOD, findings, options, parsed
-from macro.lint.problem_codes import CODES
+from macro.engine.problem_codes import CODES
 from macro.lint.rules import lint, rule_id
 
 ROOT = Path(__file__).parents[2]

@@ -391,7 +391,7 @@ def verified(
     def run(statements: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for name, value in someone(account, statements, f"someone{next(number)}").items():
             monkeypatch.setenv(name, value)
-        absent = ("config_env", "config_file", "account", "profile")
+        absent = ("config_env", "config_file", "settings", "macro_name", "account", "profile")
         lists = ("parameter", "parameter_file", "plain_http", "skip_registry")
         given = {"region": REGION, "stack_name": "example", "format": "json", "strict": False}
         options = {**dict.fromkeys(absent), **{name: [] for name in lists}, **given}

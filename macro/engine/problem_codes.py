@@ -1,9 +1,38 @@
-"""The codes of what is wrong with a template as data, each with the words of docs/problems.md."""
+"""The codes of problems, each with the words of docs/problems.md. The rules for cfn-lint and SARIF
+show them; nothing that runs in Lambda loads this module."""
 
 from __future__ import annotations
 
-# A code: what the problem is, and the mistake that leads to it. Problems of a text have no row:
-# they show before there is a template, or when one is written.
+# A code: what the problem is, and the mistake that leads to it. First those of a text: they show
+# before there is a template, or when one is written, and cfn-lint has rules of its own for them.
+TEXT_CODES = {
+    "PI001": (
+        "bytes that cannot be read",
+        (
+            "the file is not UTF-8 (often UTF-16 from an editor), or holds a control character or"
+            " half of a surrogate pair"
+        ),
+    ),
+    "PI002": (
+        "not YAML, not JSON",
+        (
+            "a tab as indentation, a quote or bracket left open, an alias without an anchor, a"
+            " second document, a key that is no text"
+        ),
+    ),
+    "PI003": ("a key that occurs twice", "a block was pasted under a key that was there already"),
+    "PI004": ("not a template", "another file was named; `Resources` is missing or misspelt"),
+    "PI005": (
+        "too deep or too large",
+        "a file that was made by a program, or aliases that multiply",
+    ),
+    "PI006": (
+        "the rewritten text would not mean what it should",
+        "a fault of ours: nothing was written, please report it",
+    ),
+    "PI504": ("a template over 1 MB", "too much in one stack"),
+}
+
 CODES = {
     "PI101": (
         "an unknown key",

@@ -1,0 +1,88 @@
+"""The account's settings: given to expand, and printed for the macro's deployment."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from macro.commands.cli import main
+
+SETTINGS = "# of the team\nRegistries:\n  quay.io: {Secret: !Sub 'registry/${AWS::Region}'}\n"
+TEMPLATE = """\
+Transform: NAME
+Resources:
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ExecutionRoleArn: arn:aws:iam::111122223333:role/exec
+      ContainerDefinitions:
+        - Name: web
+          PrivateImage: quay.io/acme/web:1
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("settings.yaml").write_text(SETTINGS, "utf-8")
+    Path("a.yaml").write_text(TEMPLATE.replace("NAME", "PrivateImage"), "utf-8")
+
+
+def test_expand_takes_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["expand", "a.yaml"]) == 1
+    assert "PI103" in capsys.readouterr().err
+    assert main(["expand", "a.yaml", "--settings", "settings.yaml"]) == 0
+    assert "secret:registry/${AWS::Region}" in capsys.readouterr().out
+
+
+def test_settings_are_printed_as_the_deployment_takes_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["settings", "settings.yaml"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    secret = {"Secret": {"Fn::Sub": "registry/${AWS::Region}"}}
+    assert json.loads(out) == {"Registries": {"quay.io": secret}}
+    Path("again.json").write_text(out, "utf-8")
+    assert main(["settings", "again.json"]) == 0
+    assert capsys.readouterr().out == out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "settings.yaml holds no settings"),
+        ("a: [", "settings.yaml:2:1: this is neither YAML nor JSON"),
+        ("Registries: {}\nRegistries: {}\n", "settings.yaml:1: a key is given twice"),
+        ("[" * 999, "settings.yaml nests deeper than"),
+        ("Registrys: {}\nRoles: {}\n", "settings.yaml: PI107 "),
+        ("Registries: {quay.io: !Ref Secret}\n", "settings.yaml: PI110 "),
+    ],
+)
+@pytest.mark.parametrize("command", [["settings"], ["expand", "a.yaml", "--settings"]])
+def test_wrong_settings(
+    text: str, message: str, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("settings.yaml").write_text(text, "utf-8")
+    assert main([*command, "settings.yaml"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and f"error: {message}" in err
+
+
+def test_settings_that_lambda_does_not_take(capsys: pytest.CaptureFixture[str]) -> None:
+    many = "".join(f"  registry{number}.example.com: registry/team\n" for number in range(99))
+    Path("settings.yaml").write_text(f"Registries:\n{many}", "utf-8")
+    assert main(["settings", "settings.yaml"]) == 2
+    assert "error: settings.yaml is too large: " in capsys.readouterr().err
+    assert main(["expand", "a.yaml", "--settings", "settings.yaml"]) == 1
+
+
+def test_the_name_of_the_macro(capsys: pytest.CaptureFixture[str]) -> None:
+    template = TEMPLATE.replace("NAME", "[Containers, Other]")
+    Path("a.yaml").write_text(template, "utf-8")
+    command = ["expand", "a.yaml", "--settings", "settings.yaml", "--macro-name", "Containers"]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert "Containers," not in out and "Other" in out
