@@ -47,7 +47,7 @@ OTHERS = {
 
 FIX = (
     "If it takes the secret of a registry for an image, give it a row in macro/containers.py, a "
-    "golden case in tests/cases and a line in the README's table of places. If it does not, say "
+    "golden case in tests/cases and a line in the table of docs/reference.md. If it does not, say "
     "why in OTHERS in tests/test_containers.py."
 )
 

@@ -1,0 +1,1 @@
+"""Scripts that make files of the repository; tests hold the files to them."""
