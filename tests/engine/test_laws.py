@@ -53,9 +53,9 @@ class Judged(NamedTuple):
 
 
 @law
-@given(stacks(), st.randoms(use_true_random=False))
-def test_laws(stack: Stack, random: Random) -> None:
-    faults = broken(stack, random)
+@given(stacks(), st.integers(0, 99))
+def test_laws(stack: Stack, seed: int) -> None:
+    faults = broken(stack, Random(seed))
     assert not faults, faults
 
 
@@ -116,10 +116,10 @@ def broken(stack: Stack, random: Random) -> list[str]:
     judged = Judged(stack, expansion, after, flat_before, flat_after)
     for law_of_all in LAWS:
         found += fault(law_of_all.__name__, partial(law_of_all, judged))
-    for reordered in (shuffled(stack.template, random),):
-        again = expand(reordered, context(stack))
-        if again.problems or apply(reordered, again.edits) != after:
-            found.append("the order of resources does not matter")
+    reordered = shuffled(stack.template, random)
+    again = expand(reordered, context(stack))
+    if again.problems or apply(reordered, again.edits) != after:
+        found.append("the order of resources does not matter")
     for intent in stack.deployments:
         found += broken_in(judged, intent)
     return list(dict.fromkeys(found))
@@ -307,8 +307,9 @@ def a_change_set_of_nested_stacks_can_be_made(
     if not intent.placeholders:
         return
     parameters = {**intent.account.parameters, **intent.placeholders}
-    for logical_id in deployment.resources:
-        deployment.with_parameters(parameters).properties(logical_id)
+    unfinished = deployment.with_parameters(parameters)
+    for logical_id in unfinished.resources:
+        unfinished.properties(logical_id)
 
 
 LAWS_OF_DEPLOYMENTS = (

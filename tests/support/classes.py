@@ -43,6 +43,7 @@ OPAQUE = {
     "dynamic reference": "{{resolve:ssm:...}}, whole and in parts",
     "placeholder": "what CloudFormation passes for a parameter in change sets of nested stacks",
     "default of another form": "a parameter's default, where another form is deployed",
+    "partial ARN for CodeBuild": "the same, with a partial ARN, which CodeBuild refuses",
     "rows of several forms": "a mapping or allowed values, where the rows have different forms",
 }
 CLASSES = {**STRICT, **OPAQUE}

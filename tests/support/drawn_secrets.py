@@ -135,6 +135,8 @@ def _secret_by_value(
     forms = {"full": _HEAD + name + ending, "name": name, "partial": _HEAD + name}
     secret = Secret(forms["full"], None)
     right = {"full"} if codebuild else {"full", "partial"}
+    if codebuild and "partial ARN for CodeBuild" not in author.classes:
+        del forms["partial"]
     if unknown := opaque(author, some_of(author, forms), right):
         return Piece(unknown.text, lambda case: secret)
     if author.tries("unknown parts"):
@@ -144,7 +146,7 @@ def _secret_by_value(
         text: Json = author.pick(
             {"Fn::Sub": f"{_PSEUDO_HEAD}${{{part['Ref']}}}"},
             {"Fn::Join": ["", [_HEAD, part]]},
-            {"Fn::Sub": [_PSEUDO_HEAD + "${Value}", {"Value": part}]},
+            {"Fn::Sub": [_PSEUDO_HEAD + "${It}", {"It": part}]},
         )
         return Piece(text, lambda case: secret)
     names = [f"{name}-{index}" for index in range(author.pick(2, 1))] if author.classes else []

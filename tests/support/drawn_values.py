@@ -115,7 +115,8 @@ def _opaque(
         given = Given(texts, None, frozenset(texts[1:]))
         return parameter(given, Default=texts[0])
     if author.tries("rows of several forms"):
-        doubts = frozenset(texts if wrong and len(texts) > 1 else ())
+        never = "partial" in values and "partial" not in right  # refused alone, too
+        doubts = frozenset(texts if never or (wrong and len(texts) > 1) else ())
         if author.pick(False, True):
             given = Given(texts, None, doubts, refusable=True)
             return parameter(given, AllowedValues=[*texts])

@@ -308,6 +308,7 @@ class Deployment:
         self._conditions = template.get("Conditions", {})
         self._mappings = template.get("Mappings", {})
         self._truth: dict[str, bool] = {}
+        self._properties: dict[str, dict[str, Json]] = {}
         self.resources: dict[str, dict[str, Json]] = {
             logical_id: self._settle({k: v for k, v in body.items() if k != "Condition"})
             for logical_id, body in template["Resources"].items()
@@ -374,9 +375,12 @@ class Deployment:
         return found
 
     def properties(self, logical_id: str) -> dict[str, Json]:
-        """The resource's properties, resolved."""
+        """The resource's properties, resolved. They are one object each time: change nothing."""
+        if logical_id in self._properties:
+            return self._properties[logical_id]
         resolved = self._fetch(self.resolve(self.resources[logical_id].get("Properties", {})))
         assert isinstance(resolved, dict)
+        self._properties[logical_id] = resolved
         return resolved
 
     def _fetch(self, node: Json) -> Json:

@@ -14,7 +14,7 @@ from evaluator import ACCOUNT_ID, REGION
 from macro.engine.expand import Context
 from meaning import Stack
 
-EXAMPLES = {"default": 500, "thorough": 10_000}
+EXAMPLES = {"default": 700, "thorough": 10_000}
 
 law = settings(
     max_examples=EXAMPLES[os.environ.get("HYPOTHESIS_PROFILE", "default")],

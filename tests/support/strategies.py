@@ -96,20 +96,15 @@ def _stack(author: Author) -> Stack:
     known = bool(switched.values[0]) and author.pick(True, False)
     if known:
         told |= _switches(author, switched.values[0])
+    # What is known decides which problems and warnings are due, and what a parameter is that is
+    # `none` elsewhere; all else that is written is right in every deployment.
+    only_here = author.has_opaque or bool(author.texts)
     variants = max([1, *(len(one.values) for group in _groups(author) for one in group.values())])
     deployments = [
         _intent(author, number, variant)
         for variant in range(variants)
-        for number in range(1 if known and author.texts else len(switched.values))
+        for number in range(1 if known and only_here else len(switched.values))
     ]
-    if known:
-        # What is known decides which warnings are due; what is written is right in all deployments.
-        first = _switches(author, switched.values[0])
-        deployments = [
-            one
-            for one in deployments
-            if not one.doubts or {*first.items()} <= {*one.account.parameters.items()}
-        ]
     everything = [
         container
         for deployment in deployments
