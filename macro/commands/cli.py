@@ -89,11 +89,11 @@ def _lint(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         print(lint_help(), flush=True)
         try:
-            from macro.lint.rules import lint
+            from macro.commands.lint_files import lint
         except ModuleNotFoundError:
             return OK
         print("the options of cfn-lint:\n", flush=True)
-    from macro.lint.rules import lint
+    from macro.commands.lint_files import lint
 
     return lint(arguments)
 

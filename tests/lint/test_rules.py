@@ -18,8 +18,9 @@ from cfnlint.api import lint as lint_text
 
 from golden_cases import template
 from lint_cases import BAD, CASES, GOOD, findings, options, parsed
+from macro.commands.lint_files import lint
 from macro.engine.problem_codes import CODES
-from macro.lint.rules import lint, rule_id
+from macro.lint.rules import rule_id
 
 ROOT = Path(__file__).parents[2]
 BAD_FINDINGS = """\
@@ -187,6 +188,50 @@ def test_parameters_are_those_that_are_deployed(linted: Callable[..., list[str]]
     (found,) = linted(text, "--parameters", "Secret=arn:aws:s3:::bucket")
     assert found.startswith("12:21: EPI304 This ARN is not a secret's.")
     assert "bucket" not in found
+
+
+NO_SECRET = GOOD.replace("\n            Secret: registry/team", "")
+
+
+def configured(**values: str) -> tuple[str, ...]:
+    given = ",".join(f"{name}={value}" for name, value in values.items())
+    return ("--configure-rule", f"IPI000:{given}")
+
+
+@pytest.mark.parametrize(
+    "text", ["Registries: {registry.example.com: registry/team}\n", '{"Registries": {}}']
+)
+def test_the_settings_of_the_account_are_those_of_a_file(
+    text: str, folder: Path, linted: Callable[..., list[str]]
+) -> None:
+    (folder / "settings.yaml").write_text(text, "utf-8")
+    found = [] if "example" in text else ["10:20: EPI103"]
+    assert [one[:13] for one in linted(NO_SECRET)] == ["10:20: EPI103"]
+    assert [one[:13] for one in linted(NO_SECRET, *configured(settings="settings.yaml"))] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "The file settings.yaml with the account's settings cannot be read."),
+        ("Registries: {a: b, a: c}", "The file settings.yaml with the account's settings"),
+        ("Registries: [", "The file settings.yaml with the account's settings cannot be read."),
+        ("Registrys: {}", "In the account's settings, at Registrys:"),
+    ],
+)
+def test_settings_that_cannot_be_read_are_a_problem(
+    text: str | None, message: str, folder: Path, linted: Callable[..., list[str]]
+) -> None:
+    if text is not None:
+        (folder / "settings.yaml").write_text(text, "utf-8")
+    (found,) = linted(GOOD, *configured(settings="settings.yaml"))
+    assert found.startswith(f"1:1: EPI107 {message}")
+
+
+def test_the_macro_has_the_name_that_is_configured(linted: Callable[..., list[str]]) -> None:
+    text = GOOD.replace("Transform: PrivateImage", "Transform: TeamImage")
+    assert [one[:12] for one in linted(text)] != []
+    assert linted(text, *configured(macro_name="TeamImage")) == []
 
 
 def test_parameters_come_from_a_file_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

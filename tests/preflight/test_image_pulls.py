@@ -1,19 +1,22 @@
-"""What `verify` takes containers to pull is what their authors mean, in every known world."""
+"""What `verify` takes containers to pull is what their authors mean, in every known deployment."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from evaluator import ACCOUNT_ID, PSEUDO_PARAMETERS, REGION, Deployment, lookup, unroll
 from laws import context, law
-from macro.engine.expand import Context, expand
+from macro.engine.expand import Context, Expansion, expand
 from macro.engine.grants.permissions import Permission
+from macro.engine.template.document import Json
 from macro.engine.template.edits import apply
 from macro.preflight.deployed_values import Deployed, UnknownValueError, Values
-from macro.preflight.image_pulls import ExecutionRole, ImagePull, read_pulls
+from macro.preflight.image_pulls import ExecutionRole, read_pulls
 from macro.text.source import SourceError, parse
 from strategies import Intent, Stack, stacks
 
@@ -23,80 +26,109 @@ TEMPLATES = sorted(
 )
 
 
-def pulls_in(stack: Stack, intent: Intent) -> tuple[list[ImagePull], Deployment]:
-    """What the shorthand pulls where the stack is there already, as its author deployed it."""
+class Pulled(NamedTuple):
+    """An image as it is pulled: by a container of which resource, with which secret, by which role,
+    and with which key the role may decrypt it because of the shorthand."""
+
+    logical_id: str
+    image: str
+    secret: str | None
+    role: str | None
+    key: str | None
+
+
+@law
+@given(stacks())
+def test_each_container_pulls_just_what_its_author_means(stack: Stack) -> None:
+    """In every deployment whose stack exists already, and for each container once."""
     expansion = expand(stack.template, context(stack))
     expanded = apply(stack.template, expansion.edits)
     assert isinstance(expanded, dict)
-    world = Deployment(unroll(expanded, intent.account.parameters), intent.account)
-    there = {name: str(world.resolve({"Ref": name})) for name in world.resources}
+    for intent in stack.deployments:
+        deployment = Deployment(unroll(expanded, intent.account.parameters), intent.account)
+        found = sorted(found_pulls(stack, intent, expansion, expanded, deployment), key=repr)
+        assert found == sorted(meant_pulls(intent, deployment), key=repr)
+
+
+def meant_pulls(intent: Intent, deployment: Deployment) -> Iterator[Pulled]:
+    """What the author means. Where a new role must come, it is that of the expanded template."""
+    for logical_id, containers in intent.containers.items():
+        deployed = deployment.containers(logical_id)
+        for one, container in zip(containers, deployed, strict=True):
+            if one.private and one.secret:
+                key = one.key if one.grant else None
+                role = one.role or container.role
+                yield Pulled(logical_id, one.image, one.secret, role, key)
+            elif one.private:
+                yield Pulled(logical_id, one.image, None, None, None)
+
+
+def found_pulls(
+    stack: Stack,
+    intent: Intent,
+    expansion: Expansion,
+    expanded: dict[str, Json],
+    deployment: Deployment,
+) -> Iterator[Pulled]:
+    """What `verify` reads from the template and from the stack as it is deployed."""
+    existing = {name: str(deployment.resolve({"Ref": name})) for name in deployment.resources}
     known = Context(dict(intent.account.parameters), REGION, ACCOUNT_ID)
     name = PSEUDO_PARAMETERS["AWS::StackName"]
-    deployed = Deployed(name, there, {}, lambda: intent.account.exports)
-    values = Values(expanded, known, deployed)
-    pulls = read_pulls(expansion, expanded, known, values)
-    return [pull for pull in pulls if pull.grant is not None], world
-
-
-@law
-@given(stacks())
-def test_a_container_pulls_what_its_author_means(stack: Stack) -> None:
-    for intent in stack.deployments:
-        pulls, _ = pulls_in(stack, intent)
-        found = {
-            (
-                pull.container.partition("/")[0],
-                pull.image,
-                lookup(pull.secret, stack.secrets) if isinstance(pull.secret, str) else pull.secret,
-            )
-            for pull in pulls
+    values = Values(expanded, known, Deployed(name, existing, {}, lambda: intent.account.exports))
+    for pull in read_pulls(expansion, expanded, known, values):
+        if pull.grant is None:
+            continue
+        assert isinstance(pull.image, str)
+        assert isinstance(pull.grant, tuple)
+        logical_id = pull.container.partition("/")[0]
+        if pull.secret is None:
+            assert pull.grant == ()
+            yield Pulled(logical_id, pull.image, None, None, None)
+            continue
+        assert isinstance(pull.secret, str)
+        assert isinstance(pull.role, ExecutionRole)
+        secret = lookup(pull.secret, stack.secrets)
+        keys: set[str | None] = {
+            key_of(one, intent) for one in pull.grant if one.action == "kms:Decrypt"
         }
-        assert found == {
-            (logical_id, one.image, one.secret)
-            for logical_id, containers in intent.containers.items()
-            for one in containers
-            if one.private
-        }
+        role = name_of(pull.role)
+        for key in keys or {None}:
+            yield Pulled(logical_id, pull.image, secret, role, key)
 
 
-@law
-@given(stacks())
-def test_a_container_is_pulled_by_the_role_that_is_there(stack: Stack) -> None:
-    for intent in stack.deployments:
-        pulls, world = pulls_in(stack, intent)
-        for pull in pulls:
-            logical_id = pull.container.partition("/")[0]
-            named = [one.role for one in intent.containers[logical_id]]
-            if pull.secret is None:
-                continue
-            assert isinstance(pull.role, ExecutionRole)
-            names = {role.rpartition("/")[2] for role in named if role}
-            assert pull.role.name in names or (None in named and pull.role.name in world.roles)
-
-
-@law
-@given(stacks())
-def test_a_container_is_granted_the_key_of_its_secret(stack: Stack) -> None:
-    for intent in stack.deployments:
-        pulls, _ = pulls_in(stack, intent)
-        meant = {
-            (logical_id, one.image, one.secret, one.key if one.grant else None)
-            for logical_id, containers in intent.containers.items()
-            for one in containers
-            if one.private
-        }
-        for pull in pulls:
-            assert isinstance(pull.grant, tuple)
-            keys = {key_of(one, intent) for one in pull.grant if one.action == "kms:Decrypt"}
-            secret = lookup(pull.secret, stack.secrets) if isinstance(pull.secret, str) else None
-            logical_id = pull.container.partition("/")[0]
-            assert any((logical_id, pull.image, secret, key) in meant for key in keys or [None])
+def name_of(role: ExecutionRole) -> str:
+    """A role as the meaning has it: one of another account by its ARN."""
+    elsewhere = role.account not in (None, ACCOUNT_ID)
+    return f"arn:aws:iam::{role.account}:role/{role.name}" if elsewhere else role.name
 
 
 def key_of(permission: Permission, intent: Intent) -> str:
     if permission.alias:
         return intent.account.aliases[str(permission.alias)]
     return str(permission.resource)
+
+
+def test_the_law_draws_what_it_judges() -> None:
+    """A law on nothing holds: among the drawn templates are pulls with a key, by a role of either
+    kind, and public images."""
+    kinds: set[tuple[bool, ...]] = set()
+
+    @settings(max_examples=100, database=None, derandomize=True, deadline=None)
+    @given(stacks())
+    def draw(stack: Stack) -> None:
+        for intent in stack.deployments:
+            for containers in intent.containers.values():
+                kinds.update(
+                    (bool(one.secret), bool(one.secret and one.key and one.grant), bool(one.role))
+                    for one in containers
+                    if one.private
+                )
+
+    draw()
+    assert kinds >= {
+        *((True, key, role) for key in (True, False) for role in (True, False)),
+        *((False, False, role) for role in (True, False)),
+    }
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: f"{path.parent.name}/{path.name}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from copy import copy
 from typing import Any, Literal, NamedTuple
 
 from macro.engine.template.document import Json, Path
@@ -13,7 +14,7 @@ class Edit(NamedTuple):
 
     `add` puts `value` at a key that is not there yet, or at the end of a list (last step "-").
     `remove` takes away a member or an item, `replace` puts `value` in its stead. `move` takes the
-    value at `source` (RFC 6902: "from") to a key that is not there yet. `after` names the sibling
+    value at `source` (RFC 6902: "from") to a key that does not exist yet. `after` names the sibling
     behind which an added key reads best in text; it has no meaning in JSON.
     """
 
@@ -24,42 +25,56 @@ class Edit(NamedTuple):
     after: str | None = None
 
 
-def apply(template: Json, edits: Iterable[Edit]) -> Json:
+class Keys(NamedTuple):
+    """What the keys of a tree are, where they are more than text, as cfn-lint's know their place.
+
+    `find` gives the key of a mapping, or the index of a list, that a step of a path means; the step
+    itself where the node has none. `moved` gives the key for what is taken from a key of a node to
+    another key.
+    """
+
+    find: Callable[[Any, str | int], Any]
+    moved: Callable[[Any, Any, Any], Any]
+
+
+_PLAIN = Keys(lambda _, step: step, lambda _node, _source, key: key)
+
+
+def apply(template: Json, edits: Iterable[Edit], keys: Keys = _PLAIN) -> Json:
     """The template with the edits made; the given one is left as it is, and shared where untouched.
 
-    Raises LookupError or TypeError for a path that is not there.
+    Containers of other classes than `dict` and `list` keep theirs; `keys` is for such a tree.
+    Raises LookupError or TypeError for a path that does not exist.
     """
-    fresh: dict[int, Json] = {}  # the copies made so far; holding them keeps each id to one node
-
-    def own(node: Any) -> Any:
-        if isinstance(node, (dict, list)):
-            node = node.copy()
-            fresh[id(node)] = node
-        return node
-
+    fresh: dict[int, Any] = {}  # the copies made so far; holding them keeps each id to one node
     root: dict[str, Any] = {"": template}
 
-    def parent(path: Path) -> tuple[Any, str | int]:
+    def parent(path: Path) -> tuple[Any, Any]:
         *way, last = ("", *path)
         node: Any = root
         for step in way:
-            below = node[step]
+            key = keys.find(node, step)
+            below = node[key]
             if id(below) not in fresh:
-                below = node[step] = own(below)
+                below = node[key] = copy(below)
+                fresh[id(below)] = below
             node = below
-        return node, last
+        return node, keys.find(node, last)
 
     for edit in edits:
-        value = edit.value
         if edit.op == "move":
-            node, last = parent(edit.source)
-            value = node.pop(last)
-        node, last = parent(edit.path)
+            holder, source = parent(edit.source)
+            key = keys.moved(holder, source, edit.path[-1])
+            value = holder.pop(source)
+            node, last = parent((*edit.path[:-1], key))
+        else:
+            value = edit.value
+            node, last = parent(edit.path)
         if edit.op == "remove":
             del node[last]
         elif last == "-":
             node.append(value)
         else:
             node[last] = value
-    moved: Json = root[""]
-    return moved
+    edited: Json = root[""]
+    return edited
