@@ -74,7 +74,8 @@ class Secret(NamedTuple):
 _NO_PARTIAL_ARN = Caution(
     "PI906",
     "The end of this secret's ARN is not known: CodeBuild takes no part of an ARN.",
-    "Make sure that it is the full ARN, with a hyphen and six characters at its end.",
+    "Make sure that it is the full ARN. For a parameter, give its value with -p, or end its"
+    " AllowedPattern with -[A-Za-z0-9]{6} to prove it.",
 )
 
 
@@ -253,7 +254,9 @@ def _form(known: Text, reader: Reader) -> _Form:
         case (Unknown(), str(tail), *_) if re.match(r":(?!secret:|secretsmanager:)", tail):
             raise _json_key()
         case (Unknown(value),) if stack.values.is_arn(value):
-            return _Form(False, True, True)
+            # A pattern may prove the suffix too.
+            is_full = stack.values.pattern(value).endswith(("-[A-Za-z0-9]{6}", r"-\w{6}"))
+            return _Form(False, True, not is_full)
     # Of a value that is not known it may be known that it is the name of a secret in the template.
     if declared := tuple(stack.with_property(_SECRET, "Name", known, site)):
         return _Form(True, False, False, declared=declared)
