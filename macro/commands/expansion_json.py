@@ -42,6 +42,7 @@ def data(expansion: Expansion) -> dict[str, Json]:
                 "conditions": _conditions(pulled.when),
                 "image": pulled.image,
                 "credentials": None if pulled.parameter == NO_VALUE else pulled.parameter,
+                "settings": list[Json](pulled.levels),
             }
             for pulled in expansion.containers
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
@@ -26,12 +27,14 @@ PUBLIC = ("mcr.microsoft.com/", "registry.k8s.io/")
 
 
 class PulledImage(NamedTuple):
-    """A container: its name, its image, the secret of its credentials (None: it has none)."""
+    """A container: its name, its image, the secret of its credentials (None: it has none), and the
+    settings that this comes from."""
 
     container: str
     image: str
     secret: str | None
     when: str
+    levels: tuple[str, ...] = ()
 
 
 class Access(NamedTuple):
@@ -90,7 +93,7 @@ def _container_names(
 
 def _image(one: PrivateContainer, name: str) -> PulledImage:
     secret = None if one.parameter == NO_VALUE else _short(one.parameter)
-    return PulledImage(name, _short(one.image), secret, _conditions(one.when))
+    return PulledImage(name, _short(one.image), secret, _conditions(one.when), one.levels)
 
 
 def _policy(placed: Placed, names: dict[Path, str]) -> RolePolicy:
@@ -132,7 +135,8 @@ def _policy(placed: Placed, names: dict[Path, str]) -> RolePolicy:
 
 def _verb_and_subject(permission: Permission) -> tuple[str, str]:
     verb = "reads" if permission.action == "secretsmanager:GetSecretValue" else "decrypts"
-    return verb, _short(permission.alias or permission.resource).removesuffix("-??????")
+    subject = _short(permission.alias or permission.resource).removesuffix("-??????")
+    return verb, _unwrapped(subject)
 
 
 def _conditions(when: Conditions) -> str:
@@ -153,11 +157,17 @@ def _short(value: Json) -> str:
         case {"Fn::If": [str(condition), then, otherwise]}:
             return f"{_short(then)} (if {condition}, else {_short(otherwise)})"
         case {"Fn::Select": [1, {"Fn::Split": ["role/", role]}]}:
-            return _short(role)  # as the name of a role is taken out of its ARN
+            # As the name of a role is taken out of its ARN, with the separator behind it.
+            return _unwrapped(_short(role).removesuffix("role/"))
     text = _with_placeholders(parse(value)) or json.dumps(value)
     for prefix in _HERE:
         text = text.removeprefix(prefix)
     return text
+
+
+def _unwrapped(text: str) -> str:
+    """`RegistrySecret` for `${RegistrySecret}`."""
+    return text[2:-1] if re.fullmatch(r"\$\{[^{}]*\}", text) else text
 
 
 _HERE = (
@@ -223,7 +233,8 @@ def _image_row(one: PulledImage) -> Row:
     secret = f"with {one.secret}" if one.secret else "without credentials"
     when = f", when {one.when}" if one.when else ""
     public = " (a public registry: it needs no secret)" if one.image.startswith(PUBLIC) else ""
-    return one.container, one.image, f"{secret}{when}{public}"
+    settings = "".join(f", from the {level}'s settings" for level in one.levels)
+    return one.container, one.image, f"{secret}{settings}{when}{public}"
 
 
 def _aligned(

@@ -33,6 +33,7 @@ from macro.engine.shorthand.macro_calls import (
     take_out_snippet,
 )
 from macro.engine.shorthand.misplaced import misplaced, misspelt
+from macro.engine.shorthand.registry_table import Level
 from macro.engine.shorthand.settings import Settings, read_settings
 from macro.engine.template.choices import Fork, graft, leaves, written
 from macro.engine.template.conditions import Conditions
@@ -48,13 +49,17 @@ __all__ = ["Context", "Expansion", "expand"]
 
 class PrivateContainer(NamedTuple):
     """A container with the shorthand: its image and the parameter of its credentials as they are
-    written, `AWS::NoValue` where the image is public. It exists where `when` holds."""
+    written, `AWS::NoValue` where the image is public. It exists where `when` holds.
+
+    `levels` names the settings that its secrets come from; empty: its own block has them.
+    """
 
     resource: Resource
     path: Path
     when: Conditions
     image: Json
     parameter: Json
+    levels: tuple[Level, ...] = ()
 
 
 class Expansion(NamedTuple):
@@ -188,10 +193,10 @@ def _read_task(containers: list[Called], settings: Settings, macro: Macro, stack
             continue
         edits += _container_edits(one, short, parameters)
         image = written(graft(short.image, lambda leaf: leaf.value))
-        container = one.container
-        found.append(
-            PrivateContainer(resource, container.path, container.when, image, written(parameters))
-        )
+        opened = leaves(short.access, one.container.when)
+        levels = tuple(sorted({access.level for access, _ in opened if access.level}))
+        path, when = one.container.path, one.container.when
+        found.append(PrivateContainer(resource, path, when, image, written(parameters), levels))
     grants = across_turns([turn.grants for turn in in_turns], turns)
     if grants is None:
         problems.append(turns_differ(private[0].block[1]))

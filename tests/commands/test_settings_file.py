@@ -86,3 +86,34 @@ def test_the_name_of_the_macro(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command) == 0
     out = capsys.readouterr().out
     assert "Containers," not in out and "Other" in out
+
+
+def test_what_is_reported_names_the_settings_that_an_entry_came_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, template = tmp_path / "settings.yaml", tmp_path / "template.yaml"
+    settings.write_text("Registries: {quay.io: registry/quay, ghcr.io: registry/github}\n", "utf-8")
+    template.write_text(
+        "Transform: PrivateImage\n"
+        "Metadata: {PrivateImage: {Registries: {ghcr.io: registry/own}}}\n"
+        "Resources:\n"
+        "  Task:\n"
+        "    Type: AWS::ECS::TaskDefinition\n"
+        "    Properties:\n"
+        "      ContainerDefinitions:\n"
+        "        - {Name: a, PrivateImage: 'quay.io/team/a:1'}\n"
+        "        - {Name: b, PrivateImage: 'ghcr.io/team/b:1'}\n"
+        "        - {Name: c, PrivateImage: {Image: 'quay.io/team/c:1', Secret: registry/c}}\n",
+        "utf-8",
+    )
+    command = ["expand", str(template), "--settings", str(settings)]
+    assert main([*command, "--format", "json"]) == 0
+    (file,) = json.loads(capsys.readouterr().out)["files"]
+    assert [one["settings"] for one in file["containers"]] == [["account"], ["template"], []]
+    assert main([*command, "--explain"]) == 0
+    shown = [line.split("with ")[1] for line in capsys.readouterr().out.splitlines()[-3:]]
+    assert shown == [
+        "registry/quay, from the account's settings",
+        "registry/own, from the template's settings",
+        "registry/c",
+    ]
