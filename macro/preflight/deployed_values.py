@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from macro.engine.template.choices import Fork, chosen
 from macro.engine.template.conditions import truth_of
 from macro.engine.template.document import Json, get, intrinsic
 from macro.engine.template.intrinsics import Unknown, attribute, parse
@@ -75,12 +76,24 @@ class Values:
         """The value that an `Fn::If` takes, to any depth. Raises `UnknownValueError`."""
         match intrinsic(node):
             case ("Fn::If", [str(condition), then, otherwise]):
-                holds = self.holds(condition, turn)
-                if holds is None:
-                    name = filled(condition, turn)
-                    raise UnknownValueError(f"The condition {name} is not known before a deploy.")
-                return self.chosen(then if holds else otherwise, turn)
+                branch = then if self._is_taken(condition, turn) else otherwise
+                return self.chosen(branch, turn)
         return node
+
+    def settled(self, value: Json, turn: Turn) -> Json:
+        """The value with each `Fn::If` at or within it replaced by the branch that is taken.
+        Raises `UnknownValueError`."""
+        tree = chosen(value)
+        while isinstance(tree, Fork):
+            tree = tree.then if self._is_taken(tree.condition, turn) else tree.otherwise
+        return tree
+
+    def _is_taken(self, condition: str, turn: Turn) -> bool:
+        holds = self.holds(condition, turn)
+        if holds is None:
+            name = filled(condition, turn)
+            raise UnknownValueError(f"The condition {name} is not known before a deploy.")
+        return holds
 
     def turns(self, loops: tuple[Loop, ...]) -> Iterator[Turn]:
         """The turns of loops that stand in one another. Raises `UnknownValueError`."""
@@ -166,9 +179,11 @@ class Values:
         match intrinsic(value):
             case ("Fn::If", _):
                 return self.text(self.chosen(value, turn), turn)
-            case ("Fn::FindInMap", [name, top, second, *_]):
+            case ("Fn::FindInMap", [name, top, second, *rest]):
                 keys = [self.text(key, turn) for key in (name, top, second)]
                 found = get(self._template.get("Mappings"), *keys)
+                if found is None:
+                    found = next((get(one, "DefaultValue") for one in rest), None)
                 if found is None:
                     raise UnknownValueError("The template's Mappings have no such entry.")
                 return self.text(found, turn)

@@ -184,6 +184,7 @@ class _ContainerReader:
     def _role(self, value: Json, turn: Turn) -> ExecutionRole:
         if value in (None, NO_VALUE):
             raise UnknownValueError("No execution role is named.")
+        value = self.values.settled(value, turn)
         named = attribute(value)
         if named and named[1] in ("", "Arn") and self.values.declares(named[0], turn):
             return ExecutionRole(self.values.physical(named[0], turn).rpartition("/")[2])
@@ -193,6 +194,10 @@ class _ContainerReader:
         return ExecutionRole(text.rpartition("/")[2], account)
 
     def _policies(self, role: Json, turn: Turn) -> RolePolicies | None:
+        try:
+            role = self.values.settled(role, turn)
+        except UnknownValueError:
+            return None
         named = attribute(role)
         if not named or named[1] not in ("", "Arn") or not self.values.declares(named[0], turn):
             return None
@@ -209,6 +214,7 @@ class _ContainerReader:
             found = {
                 grant.permission.key: self._filled(grant.permission, turn)
                 for grant in self.grants or ()
+                if dict(grant.turn) in ({}, turn)  # a grant may be that of one turn alone
                 if self.reached(turn, when, grant.when) is not None
             }
             return tuple(found.values())

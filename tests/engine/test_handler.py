@@ -278,8 +278,10 @@ def deployed_with(settings: str) -> Iterator[None]:
     """A start of the function whose environment has these settings."""
     with patch.dict(os.environ, {SETTINGS_VARIABLE: settings}):
         account_settings.cache_clear()
-        yield
-    account_settings.cache_clear()
+        try:
+            yield
+        finally:
+            account_settings.cache_clear()
 
 
 PLAIN: dict[str, Json] = {

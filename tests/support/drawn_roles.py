@@ -61,7 +61,8 @@ def _outside_role(author: Author, scope: Scope) -> Piece[str | None]:
         name = author.pick(*known_names)
     else:
         name = _outside_name(author, "/" if unknown else author.pick("/", "/team/apps/"))
-    if form in ("arn", "name") and scope.has_references and author.one_in(3):
+    suffixed = form in ("arn", "name") and scope.has_references and author.one_in(3)
+    if suffixed and _fits(scope.suffix, scope):
         path = author.outside_roles[name]
         name += scope.suffix.replace("/", "-")
         author.outside_roles[name] = path
@@ -79,6 +80,11 @@ def _outside_role(author: Author, scope: Scope) -> Piece[str | None]:
         case _:
             text = arn if form == "arn" else name
     return filled(text, name)
+
+
+def _fits(suffix: str, scope: Scope) -> bool:
+    """Whether a role's name, which has up to 64 characters, has room for what a loop adds."""
+    return all(len(case.fill(suffix)) <= 50 for case in scope.around)
 
 
 def _role_by_value(author: Author) -> Piece[str | None] | None:
@@ -192,8 +198,10 @@ def _declare(
     path = author.pick("/", "/", "/team/")
 
     def body(own: Scope, logical_id: str) -> dict[str, Json]:
-        nonlocal suffix, text
+        nonlocal name, suffix, text
         suffix = own.suffix.replace("/", "-")
+        if not _fits(suffix, own):
+            name = text = None
         if name:
             text = name + suffix
             if by_text and not own.loop and author.one_in(2):

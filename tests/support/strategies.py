@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+from hypothesis import reject
 from hypothesis import strategies as st
 
 from author import AWS_MANAGED_KEY, Author, Given
@@ -16,7 +17,7 @@ from classes import enabled
 from drawn_containers import registries
 from drawn_runners import loop, runner
 from drawn_secrets import OTHER_REGION
-from evaluator import REGION, Account, Json, key_arn
+from evaluator import REGION, Account, Json, key_arn, unroll
 from meaning import Expected, Intent, Piece, Secret, Stack
 
 __all__ = ["OTHER_REGION", "Expected", "Intent", "Stack", "opaque_stacks", "stacks"]
@@ -41,7 +42,12 @@ def _drawn(author: Author) -> Stack:
             loop(author, author.top)
         else:
             runner(author, author.top)
-    return _stack(author)
+    stack = _stack(author)
+    try:
+        unroll(stack.template, stack.deployments[0].account.parameters)
+    except AssertionError:
+        reject()  # two resources have one logical id, in one turn of a loop: no stack is like that
+    return stack
 
 
 _IN_LOOPS = {
