@@ -150,7 +150,8 @@ def template_role(author: Author, scope: Scope) -> Piece[str | None]:
     """A role of the template that exists in every case of the scope, in any form."""
     if scope.loop and scope.has_references and author.tries("declared one by one"):
         return _one_by_one(author, scope)
-    if scope.conditions and author.tries("by text under a condition"):
+    fits = _fits(scope.suffix, scope)
+    if scope.conditions and fits and author.tries("by text under a condition"):
         return _sometimes(author, scope)
     found = [one for one in author.roles if one.declared.is_in(scope)]
     if not found or author.one_in(3):

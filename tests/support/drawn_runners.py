@@ -159,6 +159,9 @@ def _collection(author: Author, scope: Scope) -> tuple[str, tuple[str, ...], Jso
         return variable, values, [int(value) for value in values]
     for name, told in (("list parameter", True), ("unknown list parameter", False)):
         if author.tries(name):
+            if not told and scope.loop:
+                # No name can be kept short enough for two long values that are not known.
+                values = tuple(value[:8] for value in values)
             return variable, values, _list_parameter(author, values, told=told)
     if author.one_in(4):
         return variable, values, author.parameter(",".join(values))

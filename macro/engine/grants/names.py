@@ -47,9 +47,17 @@ class Names:
         return {logical_id, *(fill_text(logical_id, turn) for turn in turns)}
 
 
+# The length of all loop variables of a name together for which there is room, where it is not known
+# what the loops run over.
+UNKNOWN_WIDTH = 64
+
+
 def widths(scope: tuple[Loop, ...], stack: Stack) -> dict[str, int]:
-    """The greatest length that each variable of some loops has; 0 where it is not known."""
-    turns = stack.turns(scope) or ()
+    """The greatest length that each variable of some loops has; an assumed one where it is not
+    known."""
+    turns = stack.turns(scope)
+    if turns is None:
+        return {loop.variable: UNKNOWN_WIDTH // len(scope) for loop in scope}
     return {
         loop.variable: max((len(dict(turn)[loop.variable]) for turn in turns), default=0)
         for loop in scope
