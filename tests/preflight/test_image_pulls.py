@@ -90,7 +90,7 @@ def found_pulls(
         assert isinstance(pull.role, ExecutionRole)
         secret = lookup(pull.secret, stack.secrets)
         keys: set[str | None] = {
-            key_of(one, intent) for one in pull.grant if one.action == "kms:Decrypt"
+            key_of(one, stack, deployment) for one in pull.grant if one.action == "kms:Decrypt"
         }
         role = name_of(pull.role)
         for key in keys or {None}:
@@ -103,9 +103,11 @@ def name_of(role: ExecutionRole) -> str:
     return f"arn:aws:iam::{role.account}:role/{role.name}" if elsewhere else role.name
 
 
-def key_of(permission: Permission, intent: Intent) -> str:
+def key_of(permission: Permission, stack: Stack, deployment: Deployment) -> str:
+    """The key that a permission is for; of an alias, whichever of them all has it."""
     if permission.alias:
-        return intent.account.aliases[str(permission.alias)]
+        (key,) = (one for one in stack.keys if permission.alias in deployment.aliases(one))
+        return key
     return str(permission.resource)
 
 

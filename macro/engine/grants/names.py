@@ -56,11 +56,18 @@ def widths(scope: tuple[Loop, ...], stack: Stack) -> dict[str, int]:
     """The greatest length that each variable of some loops has; an assumed one where it is not
     known."""
     turns = stack.turns(scope)
-    if turns is None:
-        return {loop.variable: UNKNOWN_WIDTH // len(scope) for loop in scope}
+    if turns is not None:
+        return {
+            loop.variable: max((len(dict(turn)[loop.variable]) for turn in turns), default=0)
+            for loop in scope
+        }
+    alone = {loop.variable: stack.turns((loop,)) for loop in scope}
+    unknown = sum(found is None for found in alone.values()) or 1
     return {
-        loop.variable: max((len(dict(turn)[loop.variable]) for turn in turns), default=0)
-        for loop in scope
+        variable: UNKNOWN_WIDTH // unknown
+        if found is None
+        else max((len(value) for turn in found for _, value in turn), default=0)
+        for variable, found in alone.items()
     }
 
 
