@@ -160,8 +160,8 @@ def warned(judged: Judged, name: str) -> bool:
 
 def may_be_refused(stack: Stack, problem: Problem) -> bool:
     """Whether a problem is right: nothing could be written for a value, or for a loop, as
-    docs/limits.md says (names that its values make too long, turns that differ too much)."""
-    if problem.code in ("PI405", "PI408", "PI505"):
+    docs/limits.md says (names its values make too long, a secret only an unknown turn names)."""
+    if problem.code in ("PI405", "PI406", "PI408", "PI505"):
         return "${" in json.dumps(problem.path)
     return any(mentions(stack.template, problem.path, name) for name in stack.refusable)
 
