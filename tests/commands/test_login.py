@@ -21,7 +21,7 @@ from macro.commands.cli import main
 from macro.commands.exit_codes import UsageError
 from macro.commands.login import login
 from macro.preflight.aws_account import AccountError
-from registry_server import READER, Reply, free_port, scripted
+from registry_server import READER, Reply, scripted, unreachable
 
 REGION = "eu-west-1"
 HELD = {"username": READER.username, "password": READER.password}
@@ -116,7 +116,8 @@ def test_nothing_is_stored_of_a_login_that_does_not_work(aws: Any, run: Callable
 
 
 def test_a_registry_that_is_down(aws: Any, run: Callable[..., Run]) -> None:
-    done = run(registry=f"127.0.0.1:{free_port()}")
+    with unreachable() as host:
+        done = run(registry=host)
     assert done.code == 1 and "cannot be reached" in done.err
     assert aws.list_secrets()["SecretList"] == []
 
@@ -324,8 +325,9 @@ def test_the_region_is_that_of_every_command(
 def test_a_proxys_fault_is_the_proxys(
     aws: Any, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
-    done = run(registry="registry.invalid")
+    with unreachable() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
+        done = run(registry="registry.invalid")
     assert done.code == 1 and "The proxy between here and registry.invalid" in done.err
 
 

@@ -27,7 +27,7 @@ from macro.preflight.checks import Check
 from macro.preflight.findings import Finding
 from macro.preflight.image_checks import shown_platforms
 from macro.preflight.threads import in_threads
-from registry_server import READER, Reply, basic, basic_pusher, free_port, scripted
+from registry_server import READER, Reply, basic, basic_pusher, scripted, unreachable
 from tls_front import Front, behind_tls, name_resolves, trusted_everywhere
 
 PUBLIC = httpsession.DEFAULT_CA_BUNDLE  # before any test changes it
@@ -469,11 +469,11 @@ def test_a_wrong_password(aws: None, run: Callable[..., Run]) -> None:
 
 def test_a_registry_that_is_down(aws: None, run: Callable[..., Run]) -> None:
     secret()
-    host = f"127.0.0.1:{free_port()}"
-    template = TEMPLATE.replace("REGISTRY", host)
-    done = run(template)
+    with unreachable() as host:
+        template = TEMPLATE.replace("REGISTRY", host)
+        done = run(template)
+        skipped = run(template, skip_registry=[host])
     assert done.code == 1 and done.rows["image"] == f"failed: {host} cannot be reached."
-    skipped = run(template, skip_registry=[host])
     assert skipped.code == 0 and skipped.rows["image"].startswith("not checked: ")
 
 

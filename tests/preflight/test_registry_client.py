@@ -51,10 +51,10 @@ from registry_server import (
     Request,
     TokenService,
     basic_pusher,
-    free_port,
     scripted,
     self_signed,
     token_pusher,
+    unreachable,
     with_tokens,
 )
 
@@ -523,7 +523,8 @@ def test_an_answer_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_registry_that_is_down() -> None:
-    said = refusal(f"127.0.0.1:{free_port()}/web:1")
+    with unreachable() as host:
+        said = refusal(f"{host}/web:1")
     assert isinstance(said, UnreachableError) and "cannot be reached" in said.message
 
 

@@ -86,6 +86,14 @@ def free_port() -> int:
 
 
 @contextmanager
+def unreachable() -> Iterator[str]:
+    """A host and port that refuse every connection, and that no other server gets meanwhile."""
+    with socket.socket() as bound:
+        bound.bind((HOST, 0))  # and does not listen
+        yield f"{HOST}:{bound.getsockname()[1]}"
+
+
+@contextmanager
 def running(program: str, directory: Path, auth: Mapping[str, Any]) -> Iterator[str]:
     """Runs a registry that keeps its images in memory; gives its host and port."""
     port = free_port()
