@@ -252,8 +252,7 @@ class Values:
     def _attribute(self, logical_id: str, name: str, turn: Turn) -> str:
         physical = self.physical(logical_id, turn)
         if name == "Arn" and not physical.startswith("arn:"):
-            kinds = {filled(one.logical_id, turn): one.type for one in resources(self._template)}
-            if kinds.get(logical_id) in ("AWS::KMS::Key", "AWS::KMS::ReplicaKey"):
+            if self._type_of(logical_id) in ("AWS::KMS::Key", "AWS::KMS::ReplicaKey"):
                 partition, region, account = (
                     self._ref(f"AWS::{part}", turn) for part in ("Partition", "Region", "AccountId")
                 )
@@ -263,6 +262,17 @@ class Values:
         raise UnknownValueError(
             f"The attribute {name} of {logical_id} is known to CloudFormation alone."
         )
+
+    def _type_of(self, logical_id: str) -> Json:
+        """The type of a resource, in whatever loop it is declared; None: it is not known."""
+        for resource in resources(self._template):
+            try:
+                turns = list(self.turns(resource.loops))
+            except UnknownValueError:
+                continue
+            if any(filled(resource.logical_id, turn) == logical_id for turn in turns):
+                return resource.type
+        return None
 
 
 def filled(logical_id: str, turn: Turn) -> str:

@@ -51,6 +51,8 @@ TEMPLATE: dict[str, Any] = {
     },
     "Resources": {
         "Key": {"Type": "AWS::KMS::Key"},
+        "Fn::ForEach::Keys": ["X", ["Web"], {"Key${X}": {"Type": "AWS::KMS::Key"}}],
+        "Fn::ForEach::Unknown": ["X", {"Ref": "Absent"}, {"A${X}": {"Type": "AWS::SQS::Queue"}}],
         "Secret": {"Type": "AWS::SecretsManager::Secret"},
         "New": {"Type": "AWS::SecretsManager::Secret"},
     },
@@ -59,7 +61,12 @@ ARN = f"arn:aws-cn:secretsmanager:cn-north-1:{ID}:secret:s-AbCdEf"
 VALUES = Values(
     TEMPLATE,
     Context({"Given": "g", "Stars": "****", "Word": "hidden"}, "cn-north-1", ID),
-    Deployed("web", {"Key": "1234", "Secret": ARN}, {"Resolved": "r"}, lambda: {"Out": "exported"}),
+    Deployed(
+        "web",
+        {"Key": "1234", "KeyWeb": "5678", "AWeb": "https://queue", "Secret": ARN},
+        {"Resolved": "r"},
+        lambda: {"Out": "exported"},
+    ),
 )
 
 
@@ -78,6 +85,7 @@ VALUES = Values(
         ({"Ref": "Secret"}, ARN),
         ({"Fn::GetAtt": ["Secret", "Id"]}, ARN),
         ({"Fn::GetAtt": "Key.Arn"}, f"arn:aws-cn:kms:cn-north-1:{ID}:key/1234"),
+        ({"Fn::GetAtt": ["KeyWeb", "Arn"]}, f"arn:aws-cn:kms:cn-north-1:{ID}:key/5678"),
         ({"Fn::Sub": "${Given}-${!Given}-${AWS::URLSuffix}"}, "g-${Given}-amazonaws.com.cn"),
         ({"Fn::Sub": ["${X}-${Given}", {"X": {"Ref": "Default"}}]}, "d-g"),
         ({"Fn::Join": ["/", ["a", {"Ref": "Given"}]]}, "a/g"),
@@ -103,6 +111,7 @@ def test_what_is_known(value: Any, text: str) -> None:
         ({"Ref": "New"}, "New is made by this deployment."),
         ({"Ref": "AWS::StackId"}, "AWS::StackId"),
         ({"Fn::GetAtt": ["Key", "KeyId"]}, "attribute KeyId of Key"),
+        ({"Fn::GetAtt": ["AWeb", "Arn"]}, "attribute Arn of AWeb"),
         ({"Fn::Sub": "a-${Absent}"}, "Absent"),
         ("{{resolve:ssm:/path}}", "dynamic reference"),
         ({"Fn::If": ["UnknownValueError", "a", "b"]}, "The condition UnknownValueError"),
