@@ -86,11 +86,13 @@ class Account:
 
         return _answered(_action(service, operation), called)
 
-    def pages(self, service: str, operation: str, member: str, **sent: Any) -> list[Any]:
+    def pages(
+        self, service: str, operation: str, member: str, region: str | None = None, **sent: Any
+    ) -> list[Any]:
         """The members of all pages that AWS answers with. Raises as `call` does."""
 
         def called() -> list[Any]:
-            pages = self.client(service).get_paginator(operation).paginate(**sent)
+            pages = self.client(service, region).get_paginator(operation).paginate(**sent)
             return [one for page in pages for one in page[member]]
 
         return _answered(_action(service, operation), called)

@@ -190,19 +190,28 @@ def _holds(operator: str, value: str | None, wanted: list[Any]) -> bool | None:
     found = _OPERATOR.fullmatch(operator)
     if not found:
         return None
-    like = found["match"] == "Like" or found["kind"] == "Arn"
     any_case = found["any_case"] is not None
-    truth = _any(
-        None
-        if not isinstance(one, str)
-        else matches(one, value, any_case=any_case)
-        if like
-        else None
-        if "${" in one
-        else (one.lower() == value.lower() if any_case else one == value)
-        for one in wanted
-    )
+
+    def meets(one: Any) -> bool | None:
+        if not isinstance(one, str) or "${" in one:
+            return None
+        if found["kind"] == "Arn":
+            return _is_like_arn(one, value)
+        if found["match"] == "Like":
+            return matches(one, value, any_case=any_case)
+        return one.lower() == value.lower() if any_case else one == value
+
+    truth = _any(map(meets, wanted))
     return truth if truth is None or not found["negated"] else not truth
+
+
+def _is_like_arn(pattern: str, arn: str) -> bool | None:
+    """Whether each of the six parts of an ARN matches that of a pattern: `*` spans no colon.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_ARN
+    """
+    wanted, parts = pattern.split(":", 5), arn.split(":", 5)
+    return len(wanted) == len(parts) and _all(map(matches, wanted, parts))
 
 
 def _listed(value: Any) -> list[Any]:

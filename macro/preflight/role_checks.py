@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from macro.engine.grants.permissions import Permission, document
 from macro.preflight.aws_account import Account, AwsError, MissingError
 from macro.preflight.deployed_values import url_suffix
 from macro.preflight.findings import Finding, failed, unanswered, unknown
 from macro.preflight.image_pulls import ExecutionRole
-from macro.preflight.policy_evaluation import Request, evaluate
+from macro.preflight.policy_evaluation import Request, Verdict, evaluate
 from macro.preflight.secret_checks import DECRYPT, READ, StoredSecret
 
 
@@ -27,6 +27,16 @@ class _Role:
     boundary: str | None
     grant: tuple[Permission, ...]
     advice: str
+
+
+class Objection(NamedTuple):
+    """What speaks against a role's reading a secret, or leaves it open.
+
+    `lacking`: nothing that was looked at allows it; a denial, or a limit, is no lack.
+    """
+
+    finding: Finding
+    lacking: bool = False
 
 
 def check_role(
@@ -64,7 +74,13 @@ def check_role(
         "" if grant else advice,
     )
     try:
-        against = [*_objections(account, existing, secret, account.id)]
+        against = [
+            objection.finding
+            for request in requests(account, existing.arn, secret, account.id)
+            for objection in weighed(
+                account, [*_objections(account, existing, request, secret)], request, secret
+            )
+        ]
     except AwsError as trouble:
         return unanswered(trouble)
     if worst := worst_of(against):
@@ -115,24 +131,73 @@ def _key_to_use(account: Account, secret: StoredSecret) -> str | None:
 
 
 def _objections(
-    account: Account, role: _Role, secret: StoredSecret, account_id: str
-) -> Iterator[Finding]:
-    """What stands against a role's reading a secret, or leaves it open."""
-    for request in requests(account, role.arn, secret, account_id):
-        policy = resource_policy(account, request, secret)
-        # Within an account, a policy that names the role itself is enough.
-        alone = evaluate(policy, replace(request, account=""), of_resource=True)
-        enough = alone.allowed is True and not role.boundary and not secret.elsewhere
-        yield from _simulated(account, role, request, secret, enough)
-        yield from policy_objections(account, policy, request, secret)
+    account: Account, role: _Role, request: Request, secret: StoredSecret
+) -> Iterator[Objection]:
+    """What speaks against one request of a role."""
+    policy = resource_policy(account, request, secret)
+    alone = allowed_alone(policy, request, secret, bounded=role.boundary is not None)
+    yield from _simulated(account, role, request, secret, alone)
+    yield from policy_objections(account, policy, request, secret)
+
+
+def allowed_alone(
+    policy: list[Any], request: Request, secret: StoredSecret, *, bounded: bool
+) -> Verdict:
+    """Whether a resource's policy allows a request without the role's own policies doing so.
+
+    Within an account one that names the role itself is enough, unless a boundary limits the role.
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics-id-rdp.html
+    """
+    if bounded or secret.elsewhere:
+        return Verdict(None, False)
+    return evaluate(policy, replace(request, account=""), of_resource=True)
+
+
+def weighed(
+    account: Account, against: list[Objection], request: Request, secret: StoredSecret
+) -> list[Objection]:
+    """The objections, of which a grant of KMS may outweigh those about what policies lack.
+
+    A grant allows what no policy does; denials and the organization's policies outweigh it.
+    Source: https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html
+    """
+    lacking = [one.finding for one in against if one.lacking]
+    if request.action != DECRYPT or not lacking:
+        return against
+    try:
+        if not _has_grant(account, request, secret):
+            return against
+        reason = "A grant of KMS may let it, by conditions that are not checked."
+        instead = unknown(f"No policy lets the role use the secret's key. {reason}")
+    except AwsError as trouble:
+        reason = f"Whether a grant of KMS does is not known: {trouble}"
+        instead = unknown(f"{lacking[0].message} {reason}", unanswered(trouble).fix)
+    return [Objection(instead), *(one for one in against if not one.lacking)]
+
+
+def _has_grant(account: Account, request: Request, secret: StoredSecret) -> bool:
+    """Whether a grant of KMS lets the role, or its account, decrypt with the key."""
+    root = f"arn:{account.partition}:iam::{request.account}:root"
+    return any(
+        "Decrypt" in grant["Operations"] and grant["GranteePrincipal"] == principal
+        for principal in filter(None, (request.principal, root))
+        for grant in account.pages(
+            "kms",
+            "list_grants",
+            "Grants",
+            secret.region,
+            KeyId=request.resource,
+            GranteePrincipal=principal,
+        )
+    )
 
 
 def _simulated(
-    account: Account, role: _Role, request: Request, secret: StoredSecret, enough: bool
-) -> Iterator[Finding]:
+    account: Account, role: _Role, request: Request, secret: StoredSecret, alone: Verdict
+) -> Iterator[Objection]:
     """What IAM's policies have against a request.
 
-    `enough`: it is allowed elsewhere, so that IAM's policies need only not deny it.
+    `alone`: whether it is allowed elsewhere, so that IAM's policies need only not deny it.
     """
     sent: dict[str, Any] = {
         "PolicySourceArn": role.arn,
@@ -165,16 +230,23 @@ def _simulated(
     capped = any(not one.get("AllowedByPermissionsBoundary", True) for one in details)
     if role.boundary and decisions != {"allowed"} and capped:
         message += f"its permissions boundary {role.boundary} does not allow {request.action}."
-        yield failed(message, f"Allow {request.action} there, or use another role.")
+        fix = f"Allow {request.action} there, or use another role."
+        yield Objection(failed(message, fix), lacking="explicitDeny" not in decisions)
     elif not result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations", True):
-        yield failed(f"{message}a policy of the organization does not allow {request.action}.")
+        why = f"{message}a policy of the organization does not allow {request.action}."
+        yield Objection(failed(why))
     elif missing:
         # A condition on what only the real call has: the simulation takes it for not met.
-        yield unknown(f"Whether the role may {what} depends on {', '.join(sorted(missing))}.")
+        why = f"Whether the role may {what} depends on {', '.join(sorted(missing))}."
+        yield Objection(unknown(why))
     elif "explicitDeny" in decisions:
-        yield failed(f"{message}one of its policies denies {request.action}.")
-    elif decisions != {"allowed"} and not enough:
-        yield failed(f"{message}none of its policies allows {request.action}.", role.advice)
+        yield Objection(failed(f"{message}one of its policies denies {request.action}."))
+    elif decisions != {"allowed"} and alone.allowed is None:
+        why = f"Whether the role may {what} depends on {', '.join(alone.reasons)}."
+        yield Objection(unknown(why))
+    elif decisions != {"allowed"} and not alone.allowed:
+        why = f"{message}none of its policies allows {request.action}."
+        yield Objection(failed(why, role.advice), lacking=True)
 
 
 def _entry(name: str, kind: str, values: list[str]) -> dict[str, Any]:
@@ -189,12 +261,14 @@ def resource_policy(account: Account, request: Request, secret: StoredSecret) ->
     answer = account.call(
         "secretsmanager", "get_resource_policy", secret.region, SecretId=secret.arn
     )
+    if "ARN" not in answer:  # no answer of AWS's, so that it says nothing of a policy
+        raise AwsError("The answer of secretsmanager:GetResourcePolicy makes no sense.")
     return [json.loads(answer["ResourcePolicy"])] if answer.get("ResourcePolicy") else []
 
 
 def policy_objections(
     account: Account, policy: list[Any], request: Request, secret: StoredSecret
-) -> Iterator[Finding]:
+) -> Iterator[Objection]:
     """What the policy of a secret or its key has against a request."""
     verdict = evaluate(policy, request, of_resource=True)
     of_key = request.action == DECRYPT
@@ -203,12 +277,13 @@ def policy_objections(
     who = request.principal or "the role"
     if verdict.denied:
         fix = f"Take {request.action} out of its Deny, or except {who} from it."
-        yield failed(f"The secret's {what} denies {request.action} to the role.", fix)
+        yield Objection(failed(f"The secret's {what} denies {request.action} to the role.", fix))
     elif must_allow and verdict.allowed is False:
         fix = f"Allow {request.action} there to {who}"
         own = of_key and not secret.elsewhere
         fix += f", or to arn:{account.partition}:iam::{request.account}:root." if own else "."
-        yield failed(f"The secret's {what} does not let the role in.", fix)
+        yield Objection(failed(f"The secret's {what} does not let the role in.", fix), lacking=True)
     elif verdict.denied is None or (must_allow and verdict.allowed is None):
         reasons = ", ".join(verdict.reasons)
-        yield unknown(f"Whether the secret's {what} lets the role in depends on {reasons}.")
+        why = f"Whether the secret's {what} lets the role in depends on {reasons}."
+        yield Objection(unknown(why))

@@ -12,13 +12,16 @@ from macro.preflight.findings import Finding, failed, unanswered, unknown
 from macro.preflight.image_pulls import ExecutionRole
 from macro.preflight.policy_evaluation import Request, Verdict, evaluate
 from macro.preflight.role_checks import (
+    Objection,
+    allowed_alone,
     check_role,
     policy_objections,
     requests,
     resource_policy,
+    weighed,
     worst_of,
 )
-from macro.preflight.secret_checks import StoredSecret
+from macro.preflight.secret_checks import DECRYPT, StoredSecret
 from macro.preflight.template_policies import UNKNOWN, RolePolicies
 
 # Allows no secret and denies nothing; nearly every execution role has it.
@@ -43,47 +46,56 @@ def check_template_role(
     try:
         documents = [*policies.documents, *_managed_documents(account, policies.managed)]
         boundary = _boundary(account, policies.boundary)
-        against = [
-            objection
-            for request in requests(account, None, secret, account.id)
-            for objection in (
-                *_own_objections(documents, boundary, request),
-                *policy_objections(
-                    account, resource_policy(account, request, secret), request, secret
-                ),
-            )
-        ]
+        against: list[Objection] = []
+        for request in requests(account, None, secret, account.id):
+            policy = resource_policy(account, request, secret)
+            alone = allowed_alone(policy, request, secret, bounded=boundary is not None)
+            objections = [
+                *_own_objections(documents, boundary, request, alone),
+                *policy_objections(account, policy, request, secret),
+            ]
+            against += weighed(account, objections, request, secret)
     except AwsError as trouble:
         return unanswered(trouble)
-    worst = worst_of(against)
+    worst = worst_of(one.finding for one in against)
     if worst is None:
         return Finding("passed", "may read the secret by the template's own policies")
-    if worst.status == "failed" and isinstance(role, ExecutionRole):
+    certain = any(one.finding.status == "failed" and not one.lacking for one in against)
+    if worst.status == "failed" and not certain and isinstance(role, ExecutionRole):
         today = check_role(account, role, secret, None)
-        if today.status == "passed":
-            message = "The role may read the secret today, but not by this template's policies."
+        if today.status != "failed":
+            may = "may read" if today.status == "passed" else "may be able to read"
+            message = f"The role {may} the secret today, but not by this template's policies."
             return unknown(message, worst.fix)
     return worst
 
 
 def _own_objections(
-    documents: list[Any], boundary: list[Any] | None, request: Request
-) -> Iterator[Finding]:
-    """What the template's policies have against a request."""
+    documents: list[Any], boundary: list[Any] | None, request: Request, alone: Verdict
+) -> Iterator[Objection]:
+    """What the template's policies have against a request.
+
+    `alone`: whether it is allowed elsewhere, so that these need only not deny it.
+    """
     own = evaluate(documents, request)
     within = Verdict(False, True) if boundary is None else evaluate(boundary, request)
     action = request.action
     if own.denied or within.denied:
-        yield failed(f"A policy of the template denies {action} to the role.")
-    elif own.allowed is False:
+        yield Objection(failed(f"A policy of the template denies {action} to the role."))
+    elif own.allowed is False and alone.allowed is False:
         fix = f"Allow {action} in a policy of the role, or write PrivateImage, which grants it."
-        yield failed(f"No policy of the template allows {action} to the role.", fix)
+        why = f"No policy of the template allows {action} to the role."
+        yield Objection(failed(why, fix), lacking=True)
     elif within.allowed is False:
         fix = f"Allow {action} there, or use another role."
-        yield failed(f"The role's permissions boundary does not allow {action}.", fix)
-    elif None in (own.denied, own.allowed, within.denied, within.allowed):
-        reasons = ", ".join(dict.fromkeys((*own.reasons, *within.reasons)))
-        yield unknown(f"Whether the role gets {action} depends on {reasons}.")
+        why = f"The role's permissions boundary does not allow {action}."
+        yield Objection(failed(why, fix), lacking=action == DECRYPT)
+    elif None in (own.denied, within.denied, within.allowed) or True not in (
+        own.allowed,
+        alone.allowed,
+    ):
+        reasons = ", ".join(dict.fromkeys((*own.reasons, *within.reasons, *alone.reasons)))
+        yield Objection(unknown(f"Whether the role gets {action} depends on {reasons}."))
 
 
 def _boundary(account: Account, boundary: Json) -> list[Any] | None:

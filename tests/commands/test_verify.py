@@ -716,6 +716,28 @@ def test_what_denies_the_role_in_the_keys_policy(aws: None, run: Callable[..., R
         assert role.startswith(status), statements
 
 
+def test_a_grant_of_kms_for_a_role_of_the_template(aws: None, run: Callable[..., Run]) -> None:
+    kms = boto3.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    secret(KmsKeyId=key)
+    template = OWN_ROLE.replace("NAME", "registry/team-??????")
+    assert "allows kms:Decrypt" in run(template).rows["role"]
+    kms.create_grant(KeyId=key, GranteePrincipal=ROOT, Operations=["Decrypt"])
+    assert run(template).rows["role"].startswith("not checked: No policy lets the role use the")
+
+
+def test_a_policy_of_the_secret_may_be_enough_for_a_role_of_the_template(
+    aws: None, run: Callable[..., Run]
+) -> None:
+    arn = secret()
+    template = OWN_ROLE.replace("NAME", "registry/other-??????")
+    for condition, status in (({}, "passed"), ({"Null": {"aws:SourceVpce": "true"}}, "not")):
+        allow = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+        policy = json.dumps({"Statement": [{**allow, "Condition": condition}]})
+        boto3.client("secretsmanager").put_resource_policy(SecretId=arn, ResourcePolicy=policy)
+        assert run(template).rows["role"].startswith(f"{status}")
+
+
 FARGATE = TEMPLATE.replace("RuntimePlatform", "RequiresCompatibilities: [FARGATE]\n      Runtime")
 FARGATE = FARGATE.replace("\n      Runtime:", "\n      RuntimePlatform:")
 SERVICE = (

@@ -61,6 +61,11 @@ def key_policy(*principals: str) -> dict[str, Any]:
     return {"Policy": json.dumps({"Statement": [statement]})}
 
 
+def policy(text: str | None = None) -> dict[str, Any]:
+    """The resource policy of the secret."""
+    return {"ARN": SECRET, "Name": "registry/team", **({"ResourcePolicy": text} if text else {})}
+
+
 class Stubs:
     """An account whose answers are given one by one, each with the call that must ask for it."""
 
@@ -81,7 +86,7 @@ class Stubs:
 
     def simulate(self, action: str, arn: str, answer: dict[str, Any], **more: Any) -> None:
         if action == READ and not self.elsewhere:
-            self.answer("secretsmanager", "get_resource_policy", {}, SecretId=SECRET)
+            self.answer("secretsmanager", "get_resource_policy", policy(), SecretId=SECRET)
         sent = {"PolicySourceArn": ROLE, "ActionNames": [action], "ResourceArns": [arn]}
         policies = {"PolicyInputList": [json.dumps(document(GRANT))]}
         self.answer("iam", "simulate_principal_policy", answer, **{**sent, **policies, **more})
@@ -184,41 +189,115 @@ def test_what_the_simulation_cannot_tell_has_not_passed(
 
 
 def test_a_secrets_policy_that_names_the_role_is_enough_in_its_account(stubs: Stubs) -> None:
-    policy = {"ResourcePolicy": key_policy(ROLE)["Policy"].replace("kms:*", READ)}
+    sent = policy(key_policy(ROLE)["Policy"].replace("kms:*", READ))
     stubs.elsewhere = True  # the answer is given here
-    stubs.answer("secretsmanager", "get_resource_policy", policy, SecretId=SECRET)
+    stubs.answer("secretsmanager", "get_resource_policy", sent, SecretId=SECRET)
     stubs.answer("iam", "get_role", role())
     stubs.simulate(READ, SECRET, said("implicitDeny"))
     assert stubs.check().status == "passed"
 
 
 @pytest.mark.parametrize(
-    ("policy", "status"),
+    ("text", "status"),
     [
-        ({}, "failed"),
-        ({"ResourcePolicy": key_policy(ROLE)["Policy"]}, "failed"),
-        ({"ResourcePolicy": key_policy(ROLE)["Policy"].replace("kms:*", READ)}, "passed"),
-        ({"ResourcePolicy": key_policy(ID)["Policy"].replace("kms:", "secretsmanager:")}, "passed"),
-        ({"ResourcePolicy": key_policy("444455556666")["Policy"].replace("kms:", "")}, "failed"),
-        ({"ResourcePolicy": key_policy("*")["Policy"].replace("kms:", "")}, "passed"),
-        (
-            {
-                "ResourcePolicy": key_policy("*")["Policy"]
-                .replace("kms:", "")
-                .replace("Allow", "Deny")
-            },
-            "failed",
-        ),
+        (None, "failed"),
+        (key_policy(ROLE)["Policy"], "failed"),
+        (key_policy(ROLE)["Policy"].replace("kms:*", READ), "passed"),
+        (key_policy(ID)["Policy"].replace("kms:", "secretsmanager:"), "passed"),
+        (key_policy("444455556666")["Policy"].replace("kms:", ""), "failed"),
+        (key_policy("*")["Policy"].replace("kms:", ""), "passed"),
+        (key_policy("*")["Policy"].replace("kms:", "").replace("Allow", "Deny"), "failed"),
     ],
 )
 def test_another_accounts_secret_must_let_the_role_in(
-    stubs: Stubs, policy: dict[str, str], status: str
+    stubs: Stubs, text: str | None, status: str
 ) -> None:
     stubs.elsewhere = True
     stubs.answer("iam", "get_role", role())
     stubs.simulate(READ, SECRET, said("allowed"))
-    stubs.answer("secretsmanager", "get_resource_policy", policy, SecretId=SECRET)
+    stubs.answer("secretsmanager", "get_resource_policy", policy(text), SecretId=SECRET)
     assert stubs.check(secret_with(elsewhere=True)).status == status
+
+
+def test_what_is_no_answer_about_a_resource_policy_is_not_one_without(stubs: Stubs) -> None:
+    stubs.elsewhere = True  # the answer is given here
+    stubs.answer("iam", "get_role", role())
+    stubs.answer("secretsmanager", "get_resource_policy", {}, SecretId=SECRET)
+    assert stubs.check() == Finding(
+        "not checked", "The answer of secretsmanager:GetResourcePolicy makes no sense."
+    )
+
+
+ANYBODY = {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [
+        ({}, "passed"),
+        (ANYBODY, "not checked"),
+        ({"Bool": {"aws:SecureTransport": False}}, "failed"),
+    ],
+)
+def test_a_resource_policy_for_anybody_may_be_enough(
+    stubs: Stubs, condition: dict[str, Any], status: str
+) -> None:
+    allow = {"Effect": "Allow", "Principal": "*", "Action": READ, "Condition": condition}
+    stubs.elsewhere = True  # the answer is given here
+    stubs.answer("iam", "get_role", role())
+    sent = policy(json.dumps({"Statement": [allow]}))
+    stubs.answer("secretsmanager", "get_resource_policy", sent, SecretId=SECRET)
+    stubs.simulate(READ, SECRET, said("implicitDeny"))
+    assert stubs.check().status == status
+
+
+def kms_grant(principal: str, *operations: str) -> dict[str, Any]:
+    return {"Grants": [{"GranteePrincipal": principal, "Operations": list(operations)}]}
+
+
+NOBODY = dict[str, Any](Grants=[])
+ROOT_OF_ID = f"arn:aws:iam::{ID}:root"
+
+
+@pytest.mark.parametrize(
+    ("simulated", "principal", "grants", "status"),
+    [
+        ("implicitDeny", ROOT_OF_ID, [NOBODY, NOBODY], "failed"),
+        ("allowed", f"{ROLE}2", [NOBODY, NOBODY], "failed"),
+        ("implicitDeny", ROOT_OF_ID, [kms_grant(ROLE, "Encrypt"), NOBODY], "failed"),
+        ("implicitDeny", ROOT_OF_ID, [kms_grant(ROLE, "Encrypt", "Decrypt")], "not checked"),
+        ("allowed", f"{ROLE}2", [kms_grant(ROLE, "Decrypt")], "not checked"),
+        ("allowed", f"{ROLE}2", [NOBODY, kms_grant(ROOT_OF_ID, "Decrypt")], "not checked"),
+        ("explicitDeny", ROOT_OF_ID, [], "failed"),  # which no grant outweighs
+        ("allowed", ROOT_OF_ID, [], "passed"),
+    ],
+)
+def test_a_grant_of_kms_may_allow_what_no_policy_does(
+    stubs: Stubs, simulated: str, principal: str, grants: list[dict[str, Any]], status: str
+) -> None:
+    with_key(stubs, simulated, principal)
+    for asked, answer in zip((ROLE, ROOT_OF_ID), grants, strict=False):
+        stubs.answer("kms", "list_grants", answer, KeyId=KEY, GranteePrincipal=asked)
+    assert stubs.check(secret_with(KEY)).status == status
+
+
+def test_without_a_look_at_the_grants_of_kms_nothing_has_failed(stubs: Stubs) -> None:
+    with_key(stubs, "implicitDeny", ROOT_OF_ID)
+    stubs.refuse("kms", "list_grants", "AccessDeniedException", "")
+    found = stubs.check(secret_with(KEY))
+    assert found.status == "not checked" and "kms:ListGrants" in found.message
+
+
+def with_key(stubs: Stubs, simulated: str, principal: str) -> None:
+    """The role may read the secret; of its key a simulation and a policy are given."""
+    described = {"KeyMetadata": {"KeyId": KEY, "Arn": KEY, "KeyManager": "CUSTOMER"}}
+    stubs.answer("iam", "get_role", role())
+    stubs.answer("kms", "describe_key", described, KeyId=KEY)
+    stubs.simulate(READ, SECRET, said("allowed"))
+    entry = {"ContextKeyName": "kms:ViaService", "ContextKeyType": "string"}
+    via = {**entry, "ContextKeyValues": ["secretsmanager.eu-west-1.amazonaws.com"]}
+    stubs.simulate(DECRYPT, KEY, said(simulated), ContextEntries=[via])
+    stubs.answer("kms", "get_key_policy", key_policy(principal))
 
 
 def test_a_role_of_another_account_is_not_checked(stubs: Stubs) -> None:
@@ -416,9 +495,9 @@ def test_the_documented_policy_is_enough(
     assert len(rest) == 6 and {one["status"] for one in rest} == {"passed"}, checks
 
 
-# Not met here: a managed policy of a role whose policies are written by hand; and the emulator
-# reads secrets for those who may not use their keys.
-NOT_MET = {DECRYPT, "iam:GetPolicy", "iam:GetPolicyVersion"}
+# Not met here: a managed policy of a role whose policies are written by hand; a role that no policy
+# lets decrypt (above); and the emulator reads secrets for those who may not use their keys.
+NOT_MET = {DECRYPT, "iam:GetPolicy", "iam:GetPolicyVersion", "kms:ListGrants"}
 
 
 @pytest.mark.parametrize("action", [one for one in ACTIONS if one not in NOT_MET])

@@ -78,6 +78,8 @@ def test_a_deny_with_exceptions() -> None:
     [
         ({"ArnEquals": {"aws:PrincipalArn": ROLE}}, True),
         ({"ArnLike": {"AWS:principalARN": "arn:aws:iam::*:role/*"}}, True),
+        ({"ArnLike": {"aws:PrincipalArn": "arn:*:role/exec"}}, False),  # each part by itself
+        ({"ArnNotLike": {"aws:PrincipalArn": "arn:*"}}, True),
         ({"StringNotEquals": {"aws:PrincipalArn": ROLE}}, False),
         ({"StringEquals": {"aws:PrincipalArn": [ROLE, "x"]}}, True),
         ({"StringEquals": {"aws:PrincipalArn": "arn:*"}}, False),
