@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import cast
 
@@ -31,7 +31,11 @@ def expand_files(options: argparse.Namespace) -> int:
         declared = frozenset[str]().union(*(one.parameters for one in results))
         check_parameter_names(options.parameter, declared)
     if options.check and options.output_dir:
-        results += _without_source(options, targets, shared)
+        orphans = {
+            os.path.realpath(one.input.name): one for one in _orphans(options, targets, shared)
+        }
+        results = [one for one in results if one.input.real not in orphans]
+        results += orphans.values()
     code = max(map(_report, results), default=OK)
     if view:
         _show(view, results)
@@ -70,29 +74,38 @@ def _targets(options: argparse.Namespace, inputs: list[Input]) -> dict[Input, st
     return {}
 
 
-def _is_shared(folder: str, inputs: Sequence[Input]) -> bool:
+def _is_shared(folder: str, inputs: Iterable[Input]) -> bool:
     """Whether a folder that is written to is one of the sources' folders, or above or below one."""
-    place = os.path.join(os.path.realpath(folder), "")  # noqa: PTH118 # ends in a separator
-    sources = {os.path.join(os.path.realpath(one.base), "") for one in inputs}  # noqa: PTH118
+    place = _real_folder(folder)
+    sources = {_real_folder(one.base) for one in inputs}
     return any(one.startswith(place) or place.startswith(one) for one in sources)
 
 
-def _without_source(
-    options: argparse.Namespace, targets: dict[Input, str], shared: bool
+def _real_folder(name: str) -> str:
+    """The one name of a folder; it ends in a separator."""
+    return os.path.join(os.path.realpath(name), "")  # noqa: PTH118
+
+
+def _orphans(
+    options: argparse.Namespace, targets: Mapping[Input, str], shared: bool
 ) -> Iterator[FileExpansion]:
     """The expansions in the folder that is written to whose sources do not exist any more.
 
-    They are looked for only where whole folders are expanded: a file that is named alone says
-    nothing of what else was written.
+    They are looked for only where folders and patterns are expanded: a file that is named alone
+    says nothing of what else was written. In a folder within the sources' own an expansion of
+    before is found like a source.
     """
-    if not any(map(os.path.isdir, options.paths)) or not os.path.isdir(options.output_dir):  # noqa: PTH112
-        return
+    place = _real_folder(options.output_dir)
     known = {os.path.realpath(target) for target in targets.values()}
-    known |= {one.real for one in targets}
-    for name in files.below(options.output_dir):
-        if os.path.realpath(name) not in known and is_expansion(files.read(name), shared):
-            why = "its source does not exist; remove this file"
-            yield FileExpansion(Input(name, "", named=False), stale=((name, why),))
+    for one in targets:
+        base = _real_folder(one.base)
+        if one.named or place == base or not place.startswith(base):
+            known.add(one.real)
+    for argument in options.paths:
+        for name in files.expansions(argument, options.output_dir):
+            if os.path.realpath(name) not in known and is_expansion(files.read(name), shared):
+                why = "its source does not exist; remove this file"
+                yield FileExpansion(Input(name, "", named=False), stale=((name, why),))
 
 
 def _report(one: FileExpansion) -> int:

@@ -57,7 +57,7 @@ def _of(argument: str) -> Iterator[Input]:
         yield Input(STDIN, "", named=True)
     elif os.path.isdir(argument):  # noqa: PTH112 # a Path raises for an impossible name
         yield from (Input(name, argument, named=False) for name in below(argument))
-    elif os.path.exists(argument) or not any(sign in argument for sign in "*?["):  # noqa: PTH110
+    elif os.path.exists(argument) or not _is_pattern(argument):  # noqa: PTH110
         yield Input(argument, str(File(argument).parent), named=True)
     else:
         yield from _matching(argument)
@@ -65,23 +65,47 @@ def _of(argument: str) -> Iterator[Input]:
 
 def _matching(pattern: str) -> Iterator[Input]:
     """The files that a pattern matches; `**` goes through folders."""
-    parts = File(pattern).parts
-    fixed = next(index for index, part in enumerate(parts) if any(sign in part for sign in "*?["))
-    base = File(*parts[:fixed])
-    left_out = [] if any(part.startswith(".") for part in parts[fixed:]) else [_is_left_out]
-    try:
-        matches = sorted(base.glob(str(File(*parts[fixed:]))))
-        files = [
-            path
-            for path in matches
-            if path.is_file()
-            and not any(test(part) for test in left_out for part in path.relative_to(base).parts)
-        ]
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{pattern} is not a pattern: {error}") from None
+    base, rest = _split(pattern)
+    files = _matched(base, rest)
     if not files:
         raise UsageError(f"{pattern} matches no file")
-    yield from (Input(str(path), str(base), named=False) for path in files)
+    yield from (Input(name, str(base), named=False) for name in files)
+
+
+def _split(pattern: str) -> tuple[File, File]:
+    """The folder that a pattern begins with, and the pattern in it."""
+    parts = File(pattern).parts
+    fixed = next(index for index, part in enumerate(parts) if _is_pattern(part))
+    return File(*parts[:fixed]), File(*parts[fixed:])
+
+
+def _is_pattern(text: str) -> bool:
+    return any(sign in text for sign in "*?[")
+
+
+def _matched(base: File, pattern: File) -> list[str]:
+    """The files in a folder that a pattern matches. Raises UsageError."""
+    leaves_out = not any(map(_is_left_out, pattern.parts))
+    try:
+        return [
+            str(path)
+            for path in sorted(base.glob(str(pattern)))
+            if path.is_file()
+            and not (leaves_out and any(map(_is_left_out, path.relative_to(base).parts)))
+        ]
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{base / pattern} is not a pattern: {error}") from None
+
+
+def expansions(argument: str, folder: str) -> Iterator[str]:
+    """The files in a folder where expansions of what an argument means may be: of a source that
+    was there before too, where it is a folder or a pattern."""
+    if not os.path.isdir(folder):  # noqa: PTH112 # as above
+        return
+    if os.path.isdir(argument):  # noqa: PTH112
+        yield from below(folder)
+    elif not os.path.exists(argument) and _is_pattern(argument):  # noqa: PTH110
+        yield from _matched(File(folder), _split(argument)[1])
 
 
 def below(folder: str) -> Iterator[str]:

@@ -383,6 +383,56 @@ def test_an_expansion_without_its_source_is_stale(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("sources", [".", "**/*.yaml", "./"])
+def test_in_a_folder_within_the_sources_an_expansion_is_no_source(
+    sources: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put("a.yaml")
+    put("b.yaml")
+    put("out/other.yaml", PLAIN)  # whoever put it there
+    command = ["expand", sources, "--output-dir", "out"]
+    assert main(command) == 0
+    assert main([*command, "--check"]) == 0
+    Path("a.yaml").rename("c.yaml")
+    capsys.readouterr()
+    assert main([*command, "--check"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert "out/a.yaml: its source does not exist; remove this file" in lines
+    assert "out/c.yaml: not up to date with c.yaml; expand it again" in lines
+    assert lines[-1] == "1 up to date, 1 unchanged, 2 not up to date"
+    Path("c.yaml").rename("a.yaml")
+    assert main([*command, "--check"]) == 0
+
+
+def test_a_source_that_is_an_expansion_in_place_is_none_of_the_folder_above(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    put("stacks/a.yaml")
+    put("stacks/old.yaml")
+    assert main(["expand", "stacks/old.yaml", "--in-place"]) == 0
+    command = ["expand", "stacks", "--output-dir", "."]
+    assert main(command) == 0
+    assert main([*command, "--check"]) == 0
+
+
+def test_what_a_pattern_matched_once_is_stale(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.yaml", "b.yaml", "deep/c.yaml"):
+        put(f"stacks/{name}")
+        put(f"more/{name}")
+    assert main(["expand", "stacks", "--output-dir", "out"]) == 0
+    assert main(["expand", "more", "--output-dir", "out/more"]) == 0
+    command = ["expand", "stacks/*.yaml", "--output-dir", "out", "--check"]
+    assert main(command) == 0
+    Path("stacks/a.yaml").unlink()
+    Path("stacks/deep/c.yaml").unlink()  # which the pattern does not match
+    capsys.readouterr()
+    assert main(command) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "out/a.yaml: its source does not exist; remove this file",
+        "1 up to date, 1 not up to date",
+    ]
+
+
 def test_in_a_shared_folder_only_what_looks_like_an_expansion_is_stale(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
