@@ -58,13 +58,14 @@ examples:
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> QuietParser:
     """The parser of all commands; the one that was chosen is `command` in what it returns."""
-    main: argparse.ArgumentParser = QuietParser(
+    quiet = QuietParser(
         prog=PROGRAM,
         description="PrivateImage: containers from private registries, in CloudFormation.",
         epilog=f"'{PROGRAM} COMMAND --help' has the options of a command, and examples.",
     )
+    main: argparse.ArgumentParser = quiet  # as the parsers of the commands are typed
     main.add_argument("--version", action="version", version=f"PrivateImage {__version__}")
     commands = main.add_subparsers(metavar="COMMAND", dest="command", required=True)
     _add_expand(commands)
@@ -89,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
         COMPLETION_EXAMPLES,
     )
     completion.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
-    return main
+    return quiet
 
 
 def lint_help() -> str:

@@ -33,26 +33,27 @@ def main(argv: Sequence[str] | None = None) -> int:
             finally:
                 sys.stdout.flush()
     except UsageError as error:
-        return _end(f"error: {error}", USAGE)
+        first, *more = error.args
+        return _end(USAGE, f"error: {first}", *more)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         extra = next((extra for extra, packages in EXTRAS.items() if package in packages), None)
         if not extra:
-            return _end(_unexpected(error), USAGE)
+            return _end(USAGE, _unexpected(error))
         install = f"pip install 'private-image-macro[{extra}]'"
-        return _end(f"error: this command needs {package}: {install}", USAGE)
+        return _end(USAGE, f"error: this command needs {package}: {install}")
     except BrokenPipeError:  # whoever read the output has gone
         _drop_output()
         return PROBLEMS
     except OSError as error:
         if error.filename:
-            return _end(f"error: {error.filename} cannot be used: {error.strerror}", USAGE)
+            return _end(USAGE, f"error: {error.filename} cannot be used: {error.strerror}")
         _drop_output()
-        return _end(f"error: standard output cannot be written: {error.strerror}", USAGE)
+        return _end(USAGE, f"error: standard output cannot be written: {error.strerror}")
     except KeyboardInterrupt:
-        return _end("interrupted", INTERRUPTED)
+        return _end(INTERRUPTED, "interrupted")
     except Exception as error:  # noqa: BLE001 # whatever it is, a traceback helps no user
-        return _end(_unexpected(error), USAGE)
+        return _end(USAGE, _unexpected(error))
 
 
 def _run(arguments: list[str]) -> int:
@@ -108,10 +109,10 @@ def _asking_aws(command: Callable[[argparse.Namespace], int], options: argparse.
         raise UsageError(str(error)) from None
 
 
-def _end(text: str, code: int) -> int:
+def _end(code: int, *lines: str) -> int:
     from macro.commands.output import report  # only here: help does not wait for it
 
-    for line in text.splitlines():
+    for line in lines:
         report(line)
     return code
 

@@ -4,4 +4,8 @@ OK, PROBLEMS, USAGE = 0, 1, 2
 
 
 class UsageError(Exception):
-    """The command was called in a way that it cannot do anything with; the text says how to."""
+    """The command was called in a way that it cannot do anything with; each argument is a line of
+    the text, which says how to."""
+
+    def __str__(self) -> str:
+        return "\n".join(self.args)

@@ -147,10 +147,11 @@ def _show(view: View, results: list[FileExpansion]) -> None:
                 f"{style(output.printable(name), 'bold')}\n\n{text}"
                 for (name, _), text in zip(explained, texts, strict=True)
             ]
-        _print("\n".join(texts))
+        lines = "\n".join(texts).split("\n")
+        _print("\n".join(map(output.no_command, lines)))
     else:
         for one in results:
-            _print(output.coloured(one.diff, sys.stdout))
+            _print(output.shown_diff(one.diff, sys.stdout))
 
 
 def _write(options: argparse.Namespace, results: list[FileExpansion]) -> None:

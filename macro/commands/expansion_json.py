@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
+from macro.commands import output
 from macro.commands.file_expansion import FileExpansion
 from macro.engine.expand import Expansion
 from macro.engine.grants.placement import Placed
@@ -28,7 +28,7 @@ def as_json(results: Iterable[FileExpansion]) -> str:
         for one in results
         if one.input.named or (one.data and one.data["edits"]) or one.problems
     ]
-    return json.dumps({"files": files}, indent=2) + "\n"
+    return output.as_json({"files": files}) + "\n"
 
 
 def data(expansion: Expansion) -> dict[str, Json]:

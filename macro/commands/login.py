@@ -12,6 +12,8 @@ from pathlib import Path as File
 from typing import Any, NamedTuple
 
 from macro.commands.exit_codes import OK, PROBLEMS, UsageError
+from macro.commands.output import report
+from macro.engine.shorthand.image_reference import split_registry
 from macro.engine.template.stack import REGION_CODE
 from macro.preflight.aws_account import (
     MALFORMED,
@@ -42,7 +44,7 @@ def login(options: argparse.Namespace) -> int:
     found = Login(options.username, _password())
     try:
         if not check_login(host, found, HttpClient(frozenset(options.plain_http))):
-            _report(f"warning: {host} lets anybody in, so it does not tell whether the login works")
+            report(f"warning: {host} lets anybody in, so it does not tell whether the login works")
     except UntrustedError as distrust:
         return _refuse(f"{distrust.message} {_OWN_TRUST}")
     except RegistryError as refusal:
@@ -114,7 +116,9 @@ def _value(login: Login, pull_through_cache: bool) -> str:
 
 def _host(registry: str) -> str:
     """The host of a registry as images name it."""
-    if not re.fullmatch(r"[\w.-]+(:\d+)?|\[[0-9a-fA-F:]+\](:\d+)?", registry, re.ASCII):
+    is_host = re.fullmatch(r"[\w.-]+(:\d+)?|\[[0-9a-fA-F:]+\](:\d+)?", registry, re.ASCII)
+    # To images, and so to the tasks, a word without dot and port is no host but a repository.
+    if not is_host or split_registry(f"{registry}/")[0] is None:
         raise UsageError("REGISTRY is a host as images name it, such as docker.io or quay.io")
     return registry.lower()
 
@@ -217,17 +221,13 @@ def _agreed(question: str) -> bool:
             print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
             agreed = terminal.readline().strip().lower() in ("y", "yes")
     except OSError:
-        _report(f"error: {question} No terminal exists to ask at: pass --yes")
+        report(f"error: {question} No terminal exists to ask at: pass --yes")
         return False
     if not agreed:
-        _report("Nothing was written.")
+        report("Nothing was written.")
     return agreed
 
 
-def _report(text: str) -> None:
-    print(text, file=sys.stderr)
-
-
 def _refuse(text: str) -> int:
-    _report(f"error: {text}")
+    report(f"error: {text}")
     return PROBLEMS

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TextIO, TypeVar
 
 from macro.text.source import LocatedProblem
 
 T = TypeVar("T")
 
-_LOOKS = {"red": "\x1b[31m", "green": "\x1b[32m", "cyan": "\x1b[36m", "bold": "\x1b[1m"}
+_LOOKS = {
+    "red": "\x1b[31m",
+    "green": "\x1b[32m",
+    "yellow": "\x1b[33m",
+    "cyan": "\x1b[36m",
+    "bold": "\x1b[1m",
+}
 _PLAIN = "\x1b[0m"
 
 
@@ -26,14 +33,22 @@ def printable(text: str) -> str:
 
 
 def report(text: str) -> None:
-    """Prints a line to standard error.
+    """Prints a line to standard error, with what is not printable as escapes."""
+    print(no_command(printable(text)), file=sys.stderr, flush=True)
 
-    Where GitHub Actions reads along, no name of a file or a key makes a workflow command of it.
-    """
-    line = printable(text)
-    if _in_github():
-        line = re.sub(r"^( *)::", r"\1\\x3a:", line).replace("##[", r"#\x23[")
-    print(line, file=sys.stderr, flush=True)
+
+def no_command(line: str) -> str:
+    """A line of which, where GitHub Actions reads along, no name of a file or a key makes a
+    workflow command."""
+    if not _in_github():
+        return line
+    return re.sub(r"^( *)::", r"\1\\x3a:", line).replace("##[", r"#\x23[")
+
+
+def as_json(data: object) -> str:
+    """Data for a program; what it holds makes no workflow command either."""
+    text = json.dumps(data, indent=2)
+    return text.replace("##[", r"#\u0023[") if _in_github() else text
 
 
 def problems(name: str, found: Iterable[LocatedProblem], kind: str = "error") -> None:
@@ -64,53 +79,43 @@ def _escaped(text: str, more: str = "") -> str:
 
 
 def styled(text: str, look: str, stream: TextIO) -> str:
-    """A text in a look ("bold", "cyan"), where a person looks at the stream."""
-    return f"{_LOOKS[look]}{text}{_PLAIN}" if is_seen(stream, os.environ) else text
+    """A text in a look ("bold", "red"), where a person looks at the stream."""
+    return f"{_LOOKS[look]}{text}{_PLAIN}" if _is_coloured(stream) else text
 
 
-def coloured(diff: str, stream: TextIO) -> str:
-    """A unified diff in colour, where a person looks at the stream."""
-    if not is_seen(stream, os.environ):
+def shown_diff(diff: str, stream: TextIO) -> str:
+    """A unified diff, on a terminal without raw control characters, and in colour where that is
+    wanted."""
+    if not stream.isatty():
         return diff
-    return "".join(_line(line) for line in diff.splitlines(keepends=True))
+    return "".join(_line(line, stream) for line in diff.splitlines(keepends=True))
 
 
-def is_seen(stream: TextIO, variables: Mapping[str, str]) -> bool:
+def _is_coloured(stream: TextIO) -> bool:
     """Whether colour is wanted; see https://no-color.org."""
-    return stream.isatty() and not variables.get("NO_COLOR") and variables.get("TERM") != "dumb"
+    names = os.environ
+    return stream.isatty() and not names.get("NO_COLOR") and names.get("TERM") != "dumb"
 
 
-def _line(line: str) -> str:
+def _line(line: str, stream: TextIO) -> str:
     signs = (("+++", "bold"), ("---", "bold"), ("@@", "cyan"), ("+", "green"), ("-", "red"))
     look = next((look for sign, look in signs if line.startswith(sign)), None)
     shown = "\t".join(printable(part) for part in line.rstrip("\r\n").split("\t"))
-    return f"{_LOOKS[look]}{shown}{_PLAIN}\n" if look else f"{shown}\n"
+    return f"{styled(shown, look, stream) if look else shown}\n"
 
 
 WIDTH = 30
 
 
-def show_progress(done: int, total: int) -> None:
-    """Draws a bar that grows, on a terminal; `clear_progress` takes it away."""
-    if sys.stderr.isatty():
-        bar = "#" * (WIDTH * done // total)
-        print(f"\r[{bar:.<{WIDTH}}] {done}/{total}", end="", file=sys.stderr, flush=True)
-
-
-def clear_progress() -> None:
-    """Takes the bar away."""
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
-def with_progress(items: Iterable[T], total: int) -> Iterator[T]:
-    """The items as they come, with a bar where they are many."""
-    if total < 2 * WIDTH:
+def with_progress(items: Iterable[T], total: int, least: int = 2 * WIDTH) -> Iterator[T]:
+    """The items as they come, with a bar that grows on a terminal, where they are many."""
+    if total < least or not sys.stderr.isatty():
         yield from items
         return
     try:
         for done, item in enumerate(items, 1):
-            show_progress(done, total)
+            bar = "#" * (WIDTH * done // total)
+            print(f"\r[{bar:.<{WIDTH}}] {done}/{total}", end="", file=sys.stderr, flush=True)
             yield item
     finally:
-        clear_progress()
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)

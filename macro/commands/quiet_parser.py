@@ -20,17 +20,27 @@ _NOT_REPEATED = (
 
 
 class QuietParser(argparse.ArgumentParser):
-    """As its base, but in messages of `login` no argument is repeated."""
+    """As its base, but in messages of `login` no argument is repeated, and none is printed raw.
+
+    `quiet`: `login` is among the arguments, perhaps behind one that it does not take.
+    """
+
+    quiet = False
 
     def error(self, message: str) -> NoReturn:
-        is_login = self.prog.split()[-1] == "login"
-        super().error(message if not is_login or _SAFE.fullmatch(message) else _NOT_REPEATED)
+        from macro.commands.output import no_command, printable  # only here: help waits for none
+
+        is_login = self.quiet or self.prog.split()[-1] == "login"
+        if is_login and not _SAFE.fullmatch(message):
+            message = _NOT_REPEATED
+        super().error(no_command(printable(message)))
 
 
-def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+def parse(parser: QuietParser, arguments: Sequence[str]) -> argparse.Namespace:
     """The options. Exits with 2 where there are arguments that the command does not take."""
+    parser.quiet = "login" in arguments
     options, rest = parser.parse_known_args(arguments)
+    parser.quiet = options.command == "login"
     if rest:
-        is_login = options.command == "login"
-        parser.error(_NOT_REPEATED if is_login else f"unrecognized arguments: {' '.join(rest)}")
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     return options

@@ -5,13 +5,13 @@ Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from macro import PROJECT_URL, __version__
 from macro.commands.file_expansion import FileExpansion
 from macro.commands.files import STDIN
+from macro.commands.output import as_json
 from macro.engine.problem_codes import CODES, TEXT_CODES, WARNINGS
 from macro.engine.template.document import Json
 from macro.text.source import LocatedProblem
@@ -53,7 +53,7 @@ def as_sarif(results: Iterable[FileExpansion]) -> str:
         "invocations": [{"executionSuccessful": not unread, "toolExecutionNotifications": unread}],
         "results": [found for one in given for found in _results(one)],
     }
-    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+    return as_json({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
 
 
 def _rule(code: str, what: str, mistake: str) -> Json:

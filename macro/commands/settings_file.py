@@ -46,7 +46,7 @@ def read_settings_file(name: str) -> Json:
         raise UsageError(f"{name} holds no settings")
     _, problems = read_account_settings(settings)
     if problems:
-        raise UsageError("\n".join(f"{name}: {one.code} {one}" for one in problems))
+        raise UsageError(*(f"{name}: {one.code} {one}" for one in problems))
     return settings
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterable
 from functools import reduce
@@ -20,7 +19,7 @@ from macro.engine.template.edits import apply
 from macro.preflight.aws_account import connect, find_stack
 from macro.preflight.checks import Check, ContainerLocation, Services, checks_for
 from macro.preflight.deployed_values import Deployed, Values
-from macro.preflight.findings import unknown
+from macro.preflight.findings import Finding, unknown
 from macro.preflight.http import HttpClient
 from macro.preflight.image_pulls import ImagePull, read_pulls
 from macro.preflight.threads import in_threads
@@ -63,7 +62,7 @@ def verify(options: argparse.Namespace) -> int:
     _print(results, options.format == "json")
     verify_report.annotate(results)
     if account.unidentified:
-        print(f"error: AWS cannot be asked: {account.unidentified}", file=sys.stderr)
+        output.report(f"error: AWS cannot be asked: {account.unidentified}")
         return USAGE
     bad = {"failed", "not checked"} if options.strict else {"failed"}
     return PROBLEMS if any(finding.status in bad for _, finding in results) else OK
@@ -102,15 +101,20 @@ def _pulls(
 
 
 def _answered(checks: list[Check], hide: Callable[[str], str]) -> verify_report.Results:
-    """The checks with their answers, in the order of the checks; progress is shown meanwhile."""
+    """The checks with their answers, in the order of the checks; progress is shown meanwhile: where
+    there is no terminal, each check in a line of its own."""
     answers = in_threads([check.find for check in checks])
-    findings = verify_report.progress(answers, checks, hide)
+    findings: dict[int, Finding] = {}
+    for index, finding in output.with_progress(answers, len(checks), least=1):
+        findings[index] = finding
+        if not sys.stderr.isatty():
+            what = f"{checks[index].kind} {hide(checks[index].subject)}"
+            output.report(f"{len(findings)}/{len(checks)} {what}: {finding.status}")
     late = unknown("It was not answered in time.")
     return [(check, findings.get(index, late)) for index, check in enumerate(checks)]
 
 
 def _print(results: verify_report.Results, as_json: bool) -> None:
-    colour = not as_json and output.is_seen(sys.stdout, os.environ)
-    text = verify_report.as_json(results) if as_json else verify_report.as_text(results, colour)
+    text = verify_report.as_json(results) if as_json else verify_report.as_text(results)
     sys.stdout.write(verify_report.encodable(text, sys.stdout.encoding) + "\n")
     sys.stdout.flush()

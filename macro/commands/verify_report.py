@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from textwrap import TextWrapper
 
@@ -17,26 +15,16 @@ from macro.preflight.findings import Finding, Status
 Results = list[tuple[Check, Finding]]
 
 _STATUSES: tuple[Status, ...] = ("passed", "failed", "not checked")
-_COLOURS = {"passed": "\x1b[32m", "failed": "\x1b[31m", "not checked": "\x1b[33m"}
-_PLAIN = "\x1b[0m"
+_LOOKS = {"passed": "green", "failed": "red", "not checked": "yellow"}
 _NARROWEST, _WIDEST = 60, 100
 _INDENT = " " * 13
-
-
-def printable(text: str) -> str:
-    """A text whose every character may reach a terminal, and that GitHub takes for no command.
-
-    Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
-    """
-    shown = "".join(character if character.isprintable() else "?" for character in text)
-    return re.sub(r"(?<!\S)(?=::|##\[)", "?", shown)
 
 
 def cleaned(results: Results, hide: Callable[[str], str]) -> Results:
     """The results fit for a terminal, without the values that `hide` takes out of a text."""
 
     def clean(text: str) -> str:
-        return printable(hide(text))
+        return output.printable(hide(text))
 
     return [
         (
@@ -53,7 +41,7 @@ def cleaned(results: Results, hide: Callable[[str], str]) -> Results:
     ]
 
 
-def as_text(results: Results, colour: bool) -> str:
+def as_text(results: Results) -> str:
     """A table of two lines a check; below what did not pass are the fix and the places."""
     if not results:
         return "There is nothing to check."
@@ -67,13 +55,11 @@ def as_text(results: Results, colour: bool) -> str:
     )
     lines = ["RESULT       CHECK   SUBJECT"]
     for check, finding in results:
-        status = f"{finding.status:13}"
-        if colour:
-            status = f"{_COLOURS[finding.status]}{status}{_PLAIN}"
+        status = output.styled(f"{finding.status:13}", _LOOKS[finding.status], sys.stdout)
         lines.append(f"{status}{check.kind:6}  {check.subject}")
         lines += [line for note in _notes(check, finding) for line in wrapper.wrap(note)]
     counted = ", ".join(f"{number} {status}" for status, number in counts(results).items())
-    return "\n".join([*lines, "", counted])
+    return "\n".join(map(output.no_command, [*lines, "", counted]))
 
 
 def _notes(check: Check, finding: Finding) -> Iterator[str]:
@@ -81,7 +67,7 @@ def _notes(check: Check, finding: Finding) -> Iterator[str]:
     if finding.fix:
         yield finding.fix
     if finding.status != "passed":
-        yield from (f"at {printable(str(place))}" for place in check.places)
+        yield from (f"at {output.printable(str(place))}" for place in check.places)
 
 
 def counts(results: Results) -> dict[str, int]:
@@ -111,7 +97,7 @@ def as_json(results: Results) -> str:
         }
         for check, finding in results
     ]
-    return json.dumps({"checks": checks, "counts": counts(results)}, indent=2)
+    return output.as_json({"checks": checks, "counts": counts(results)})
 
 
 def annotate(results: Results) -> None:
@@ -125,28 +111,6 @@ def annotate(results: Results) -> None:
                 output.annotate(
                     kind, text, file=place.file, line=place.line, col=place.column, title=title
                 )
-
-
-def progress(
-    answers: Iterable[tuple[int, Finding]], checks: list[Check], hide: Callable[[str], str]
-) -> dict[int, Finding]:
-    """The findings by the index of their check; how far it has come is shown meanwhile."""
-    findings: dict[int, Finding] = {}
-    is_terminal = sys.stderr.isatty()
-    try:
-        for index, finding in answers:
-            findings[index] = finding
-            count = f"{len(findings)}/{len(checks)}"
-            if is_terminal:
-                print(f"\r\x1b[K{count} checked", end="", file=sys.stderr, flush=True)
-                continue
-            subject = printable(hide(checks[index].subject))
-            line = f"{count} {checks[index].kind} {subject}: {finding.status}"
-            print(encodable(line, sys.stderr.encoding), file=sys.stderr, flush=True)
-    finally:
-        if is_terminal:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-    return findings
 
 
 def encodable(text: str, encoding: str | None) -> str:

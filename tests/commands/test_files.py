@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -17,7 +18,7 @@ import pytest
 from macro.commands.cli import main
 from macro.commands.exit_codes import UsageError
 from macro.commands.file_writing import write
-from terminal import start
+from terminal import on_a_terminal, start
 
 PRIVATE = """\
 Transform: PrivateImage
@@ -476,6 +477,56 @@ def test_no_name_of_a_file_is_a_workflow_command(
     commands = [line for line in lines if line.lstrip().startswith("::") or "##[" in line]
     assert len(commands) == 4 and all(line.startswith("::error file=") for line in commands)
     assert "\x1b" not in "".join(lines)
+
+
+def test_no_name_in_what_is_shown_is_a_workflow_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    text = PRIVATE.replace("Name: web", 'Name: "::error::##[error]x"')
+    put("a.yaml", text.replace("Task:", '"T##[error]":'))
+    for view in (["--explain"], ["--format", "mermaid"], ["--format", "json"]):
+        assert main(["expand", "a.yaml", *view]) == 0
+        text = capsys.readouterr().out
+        assert "error" in text and "##[" not in text
+        assert not any(line.lstrip().startswith("::") for line in text.splitlines())
+    assert "T##[error]" in json.dumps(json.loads(text))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["expand", "/no/*\n::warning::y"],
+        ["expand", "--x\n::warning::y"],
+        ["--x\n::warning::y", "expand"],
+        ["expand", "a\n::warning::y"],
+        ["settings", "a.yaml"],
+    ],
+)
+def test_no_argument_or_key_begins_a_line(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    put("a.yaml", 'Registries: {"a\\e[31m\\n::warning::b": 1, "c##[error]": 2}')
+    try:
+        code: object = main(command)
+    except SystemExit as end:
+        code = end.code
+    assert code == 2
+    error = capsys.readouterr().err
+    lines = [line for line in error.splitlines() if not line.startswith("::error file=")]
+    assert not any(line.lstrip().startswith("::") for line in lines)
+    assert "\x1b" not in error and "##[" not in error
+
+
+@pytest.mark.parametrize("quiet", ["", "1"])
+def test_a_diff_on_a_terminal_shows_what_is_not_printable(quiet: str) -> None:
+    put("a.yaml", f"# \u202eevil\u2066\n{PRIVATE}")
+    seen = on_a_terminal("expand", "a.yaml", "--diff", NO_COLOR=quiet)
+    assert r"# \u202eevil\u2066" in seen and "\u202e" not in seen
+    assert ("\x1b[" in seen) is not bool(quiet)
+    process = start("expand", "a.yaml", "--diff", stdout=subprocess.PIPE)
+    assert "\u202eevil" in process.communicate(timeout=60)[0].decode()  # as it is, for a program
 
 
 def test_a_name_with_a_line_break_in_a_diff(capsys: pytest.CaptureFixture[str]) -> None:

@@ -201,36 +201,47 @@ ARGUMENTS = ["login", "quay.io", "--username", "reader", "--password-stdin"]
 
 
 @pytest.mark.parametrize(
-    "more",
+    "arguments",
     [
-        ["--password", "hunter2"],
-        ["--password=hunter2"],
-        ["--pass=hunter2"],
-        ["--passwd", "hunter2"],
-        ["--pas", "hunter2"],
-        ["-p", "hunter2"],
-        ["-phunter2"],
-        ["hunter2"],
-        ["--password-stdin=hunter2"],
-        ["--yes=hunter2"],
-        ["--", "hunter2"],
-        ["--region", "hunter2"],
-        ["--secret-name", "hunter2 "],
-        ["--tag", "hunter2"],
-        ["--username", "reader:hunter2"],
-        ["--username", "hunter2\x1b"],
+        ["--password", "hunter2", *ARGUMENTS],
+        ["hunter2", *ARGUMENTS],
+        ["login", "hunter2", *ARGUMENTS[2:]],  # in the place of the registry
+        ["login", "reader:hunter2@quay.io", *ARGUMENTS[2:]],
+        [*ARGUMENTS, "--password", "hunter2"],
+        [*ARGUMENTS, "--password=hunter2"],
+        [*ARGUMENTS, "--pass=hunter2"],
+        [*ARGUMENTS, "--passwd", "hunter2"],
+        [*ARGUMENTS, "--pas", "hunter2"],
+        [*ARGUMENTS, "-p", "hunter2"],
+        [*ARGUMENTS, "-phunter2"],
+        [*ARGUMENTS, "hunter2"],
+        [*ARGUMENTS, "--password-stdin=hunter2"],
+        [*ARGUMENTS, "--yes=hunter2"],
+        [*ARGUMENTS, "--", "hunter2"],
+        [*ARGUMENTS, "--region", "hunter2"],
+        [*ARGUMENTS, "--secret-name", "hunter2 "],
+        [*ARGUMENTS, "--tag", "hunter2"],
+        [*ARGUMENTS, "--username", "reader:hunter2"],
+        [*ARGUMENTS, "--username", "hunter2\x1b"],
     ],
 )
 def test_an_argument_that_may_be_a_password_is_not_repeated(
-    more: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x")))
     try:
-        code: object = main([*ARGUMENTS, *more])
+        code: object = main(arguments)
     except SystemExit as ended:
         code = ended.code
     out, err = capsys.readouterr()
     assert code == 2 and err and "hunter2" not in out + err
+
+
+def test_other_commands_repeat_what_they_do_not_take(capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong, arguments in (("--checks", ["expand", "login", "--checks"]), ("expnd", ["expnd"])):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        assert wrong in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_arguments_that_are_missing_are_named(capsys: pytest.CaptureFixture[str]) -> None:
