@@ -125,7 +125,7 @@ def _account(option: str | None, variables: Mapping[str, str], profile: _Profile
 
 
 def _profile(name: str | None, variables: Mapping[str, str]) -> _Profile:
-    """What the profile of this name says, or else the one of AWS_PROFILE, or else the default one.
+    """What the profile of this name says, or else the one that a variable names, or the default.
 
     Raises UsageError where one is named that neither of AWS's files has.
     Source: https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
@@ -143,7 +143,8 @@ def _profile(name: str | None, variables: Mapping[str, str]) -> _Profile:
     return _Profile(f"the profile {title}", values.get("region"), account)
 
 
-_PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+# In the order of boto3, so that the Region is of the same profile as the credentials.
+_PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 
 
 def _title(section: str) -> str:

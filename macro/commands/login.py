@@ -208,7 +208,7 @@ def _explained(state: str, unsure: str | None = None) -> Iterator[None]:
     except DeniedError as denied:
         raise NotStoredError(f"{state} {denied} Allow it, or ask someone who has it.") from None
     except AwsError as trouble:
-        raise NotStoredError(f"{state if trouble.code else unsure or state} {trouble}") from None
+        raise NotStoredError(f"{state if trouble.refused else unsure or state} {trouble}") from None
     except MALFORMED as error:
         text = f"The answer of Secrets Manager makes no sense ({kind_of(error)})."
         raise NotStoredError(f"{unsure or state} {text}") from None

@@ -33,11 +33,14 @@ class AccountError(Exception):
 
 
 class AwsError(Exception):
-    """A call has failed. Holds nothing of what was sent or of what came back but its code."""
+    """A call has failed. Holds nothing of what was sent or of what came back but its code.
 
-    def __init__(self, text: str, code: str = "") -> None:
+    `refused`: AWS itself has refused it, so that it changed nothing.
+    """
+
+    def __init__(self, text: str, code: str = "", *, refused: bool = False) -> None:
         super().__init__(text)
-        self.code = code
+        self.code, self.refused = code, refused
 
 
 class MissingError(AwsError):
@@ -48,7 +51,7 @@ class DeniedError(AwsError):
     """A permission is missing: `action`, as policies name it."""
 
     def __init__(self, action: str) -> None:
-        super().__init__(f"Your credentials lack {action}.", "AccessDenied")
+        super().__init__(f"Your credentials lack {action}.", "AccessDenied", refused=True)
         self.action = action
 
 
@@ -113,7 +116,7 @@ def _answered(action: str, called: Callable[[], T]) -> T:
     try:
         return within(CALL_SECONDS, called)
     except ClientError as error:
-        raise _trouble(error.response.get("Error", {}), action) from None
+        raise _trouble(error.response, action) from None
     except DeadlineError:
         raise AwsError(f"{action} was not answered within {CALL_SECONDS:.0f} s.") from None
     except Exception as error:  # noqa: BLE001 # what parsers, files and programs raise
@@ -138,15 +141,18 @@ _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 _MISSING = ("NoSuchEntity", "NotFoundException", "ResourceNotFoundException")
 
 
-def _trouble(error: Mapping[str, str], action: str) -> AwsError:
+def _trouble(response: Mapping[str, Any], action: str) -> AwsError:
+    error = response.get("Error", {})
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
     code = str(error.get("Code", ""))
-    if not re.fullmatch(r"[\w.:-]{1,80}", code, re.ASCII):
-        code = "an answer that is no error of AWS"  # from something between, in its own words
+    # botocore gives the status as the code where something between answers in its own words.
+    if not re.fullmatch(r"[A-Za-z][\w.:-]{0,79}", code, re.ASCII):
+        return AwsError(f"{action} failed: an answer that is no error of AWS, of status {status}.")
     if code in _DENIED:
         # Secrets Manager says so where the secret can be read but not decrypted.
         return DeniedError("kms:Decrypt" if "KMS" in error.get("Message", "") else action)
     kind = MissingError if code in _MISSING else AwsError
-    return kind(f"{action} failed: {code}.", code)
+    return kind(f"{action} failed: {code}.", code, refused=status < 500)
 
 
 def connect(profile: str | None, region: str | None, account: str | None) -> Account:
@@ -164,8 +170,8 @@ def connect(profile: str | None, region: str | None, account: str | None) -> Acc
     try:
         session = boto3.Session(profile_name=profile)
         found = Account(session, _region(region, session.region_name), None)
-    except ProfileNotFound:
-        name = profile or os.environ.get("AWS_PROFILE", "")
+    except ProfileNotFound as error:
+        name = error.kwargs["profile"]
         raise AccountError(f"the profile {name} does not exist: name another --profile") from None
     except BotoCoreError as error:
         raise AccountError(f"the configuration of AWS cannot be read ({kind_of(error)})") from None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
+import boto3
 import pytest
 
 from macro.commands.cli import main
@@ -147,6 +149,23 @@ def test_region_and_account(
 ) -> None:
     found = context(given, {**profiles, **variables})
     assert (found.region, found.account) == expected
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"AWS_PROFILE": "own"},
+        {"AWS_DEFAULT_PROFILE": "keys", "AWS_PROFILE": "own"},
+        {"AWS_DEFAULT_PROFILE": "own", "AWS_DEFAULT_REGION": "us-west-1"},
+    ],
+)
+def test_the_region_is_that_of_boto3(
+    variables: dict[str, str], profiles: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**profiles, **variables}.items():
+        monkeypatch.setenv(name, value)
+    assert context(Given(), os.environ).region == boto3.Session().region_name
 
 
 @pytest.mark.parametrize(

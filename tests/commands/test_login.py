@@ -257,12 +257,15 @@ def test_arguments_that_are_missing_are_named(capsys: pytest.CaptureFixture[str]
 class Refusing:
     """Lets an operation of Secrets Manager be refused."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, operation: str, code: str) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, operation: str, code: str, status: int = 400
+    ) -> None:
         made = macro.preflight.aws_account._client  # noqa: SLF001 # where the clients are made
 
         def refuse(**_: Any) -> tuple[Any, dict[str, Any]]:
-            response = type("Response", (), {"status_code": 400})
-            return response, {"Error": {"Code": code, "Message": READER.password}}
+            response = type("Response", (), {"status_code": status})
+            error = {"Code": code, "Message": READER.password}
+            return response, {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}}
 
         def client(session: Any, service: str, region: str) -> Any:
             found = made(session, service, region)
@@ -298,6 +301,28 @@ def test_a_refusal_says_what_is_written(
     assert reported in done.err and f"lack secretsmanager:{operation}" in done.err
     if exists:
         assert held(aws) == (HELD if updated else "before")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "reported"),
+    [
+        ("LimitExceededException", 400, "Nothing was written. secretsmanager:CreateSecret failed"),
+        ("InternalServiceError", 500, "It is not known whether the secret was written. secrets"),
+        ("504", 504, "It is not known whether the secret was written. secretsmanager:CreateSecret"),
+        ("400", 400, "It is not known whether the secret was written. secretsmanager:CreateSecret"),
+    ],
+)
+def test_what_may_have_been_written_is_not_said_to_be_not(
+    code: str,
+    status: int,
+    reported: str,
+    aws: Any,
+    run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Refusing(monkeypatch, "CreateSecret", code, status)
+    done = run()
+    assert done.code == 1 and done.err.startswith(f"error: {reported}")
 
 
 def test_a_secret_for_ecrs_pull_through_cache(aws: Any, run: Callable[..., Run]) -> None:

@@ -6,9 +6,7 @@ import contextlib
 import gzip
 import hashlib
 import json
-import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -57,6 +55,7 @@ from registry_server import (
     unreachable,
     with_tokens,
 )
+from slow_peers import CHUNKED, HEAD, raw, trickle
 
 WRONG = Login("reader", "a wrong one")
 BOTH = ("linux/amd64", "linux/arm64")
@@ -422,43 +421,6 @@ def test_an_answer_without_end(path: str) -> None:
     with scripted(answer) as server:
         login = READER if path == "token" else None
         assert "more than 4 MiB" in refusal(f"{server.host}/web:1", login).message
-
-
-def trickle(data: bytes, then: bytes) -> Callable[[socket.socket], None]:
-    """Sends data at once, and the rest of an answer for ever, a little at a time."""
-
-    def send(connection: socket.socket) -> None:
-        connection.recv(65536)
-        with contextlib.suppress(OSError):
-            connection.sendall(data)
-            while True:
-                connection.sendall(then)
-                time.sleep(0.02)
-
-    return send
-
-
-@contextlib.contextmanager
-def raw(send: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server that speaks what may not be HTTP; gives its host and port."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    connection, _ = server.accept()
-                    threading.Thread(target=answer, args=(connection,), daemon=True).start()
-
-        def answer(connection: socket.socket) -> None:
-            with connection:
-                send(connection)
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield f"127.0.0.1:{server.getsockname()[1]}"
-
-
-HEAD = b"HTTP/1.1 200 OK\r\n"
-CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize(
