@@ -79,10 +79,12 @@ def _run(arguments: list[str]) -> int:
         print(shtab.complete(parser(), options.shell))
         return OK
     from macro.commands.expand_files import expand_files
+    from macro.commands.files import STDIN
 
     if not options.paths and not options.check:
         parser().error("expand needs a FILE")
     options.paths = options.paths or ["."]
+    options.output = None if options.output == STDIN else options.output  # where it goes anyway
     return expand_files(options)
 
 

@@ -50,6 +50,8 @@ def write(outputs: Iterable[tuple[str, bytes]]) -> None:
                     _write_special(name, data)
                     replaced.append(name)
                     continue
+                if name.endswith("/"):
+                    raise IsADirectoryError(21, "Is a directory")
                 target = File(os.path.realpath(name))
                 made += _make_folder(target.parent)
                 staged.append(_stage(target, data))

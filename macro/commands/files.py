@@ -11,7 +11,7 @@ from typing import NamedTuple
 from macro.commands.exit_codes import UsageError
 from macro.text.source import MAX_BYTES
 
-STDIN = "-"
+STDIN = "-"  # and standard output, where something is written
 SUFFIXES = (".json", ".template", ".yaml", ".yml")
 
 

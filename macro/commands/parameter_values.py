@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path as File
 
 from macro.commands.exit_codes import UsageError
+from macro.commands.files import read
 from macro.engine.template.document import Json
+from macro.text.source import MAX_BYTES
 
 SAM_CONFIG = "samconfig.toml"
 
@@ -133,11 +134,10 @@ def sam_config(file: str | None, environment: str | None) -> Mapping[str, object
 
 
 def _read(name: str) -> str:
+    data = read(name)
+    if len(data) > MAX_BYTES:
+        raise UsageError(f"{name} is larger than all parameters of a template can be")
     try:
-        return File(name).read_text("utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{name} cannot be read: {error.strerror}") from None
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(f"{name} is not UTF-8") from None
-    except ValueError:  # a null byte
-        raise UsageError(f"{name} cannot be read: there is no such file") from None

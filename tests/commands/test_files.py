@@ -258,6 +258,30 @@ def test_a_full_device(command: list[str]) -> None:
     assert error.count(b"\n") == 1
 
 
+def test_a_dash_is_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    put("a.yaml")
+    assert main(["expand", "a.yaml"]) == 0
+    expected = capfdbinary.readouterr().out
+    assert b"RepositoryCredentials" in expected
+    assert main(["expand", "a.yaml", "-o", "-"]) == 0
+    assert capfdbinary.readouterr().out == expected
+    assert names() == {"a.yaml"}
+
+
+def test_a_name_that_is_a_folders_is_no_file(capsys: pytest.CaptureFixture[str]) -> None:
+    put("a.yaml")
+    assert main(["expand", "a.yaml", "-o", "new/"]) == 2
+    assert capsys.readouterr().err == "error: new/ cannot be written: Is a directory\n"
+    assert not Path("new").exists()
+
+
+def test_a_parameter_file_without_end(capsys: pytest.CaptureFixture[str]) -> None:
+    put("a.yaml")
+    for option in ("--parameter-file", "--config-file"):
+        assert main(["expand", "a.yaml", option, "/dev/zero"]) == 2
+        assert "/dev/zero is larger than all parameters" in capsys.readouterr().err
+
+
 def test_a_pipe_is_written_into() -> None:
     put("a.yaml")
     os.mkfifo("pipe")
