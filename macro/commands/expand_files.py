@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import partial
 from typing import cast
 
@@ -37,6 +37,7 @@ def expand_files(options: argparse.Namespace) -> int:
         results = [one for one in results if one.input.real not in orphans]
         results += orphans.values()
     code = max(map(_report, results), default=OK)
+    _warn_of_nested(results, {one.real for one in inputs})
     if view:
         _show(view, results)
     elif not options.check and (code == OK or options.keep_going):
@@ -120,6 +121,16 @@ def _report(one: FileExpansion) -> int:
         output.report(f"{file}: {why}")
         output.annotate("error", why, file=file, title="PrivateImage")
     return PROBLEMS if one.problems or one.stale else OK
+
+
+def _warn_of_nested(results: Iterable[FileExpansion], expanded: Container[str]) -> None:
+    """Prints which templates keep their shorthand that others nest, since they are not named."""
+    for one in results:
+        for name in one.nested:
+            if name not in expanded:
+                nests = f"it nests {os.path.relpath(name)}, whose PrivateImage blocks"
+                fix = "Expand the folder of both, or name both."
+                output.report(f"{one.input.shown}: warning: {nests} are not expanded. {fix}")
 
 
 def _show(view: View, results: list[FileExpansion]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path as File
 from types import MappingProxyType
@@ -50,8 +50,9 @@ class FileExpansion(NamedTuple):
     bytes of neither where there are problems, or where the file is not a template.
 
     `place` is where the expansion belongs; `stale` has the files that are not up to date, with the
-    reason. `parameters` are those that the template declares. `unreadable` says why a file could
-    not be read.
+    reason. `parameters` are those that the template declares. `nested` has the real paths of the
+    templates with shorthand that it nests, however deep. `unreadable` says why a file could not be
+    read.
     """
 
     input: Input
@@ -65,6 +66,7 @@ class FileExpansion(NamedTuple):
     explanation: Explanation | None = None
     data: Mapping[str, Json] | None = None
     parameters: frozenset[str] = frozenset()
+    nested: tuple[str, ...] = ()
     unreadable: str | None = None
 
     @property
@@ -137,6 +139,7 @@ def _expanded(request: Request, one: Input, data: bytes) -> FileExpansion:
         warnings=(*source.warnings, *located(source, expansion.warnings)),
         data=_data(expansion) if request.view == "json" else None,
         parameters=frozenset(declared if isinstance(declared, dict) else ()),
+        nested=tuple(_nested(request, one, source, data)),
     )
     if expansion.problems:
         return found._replace(problems=located(source, expansion.problems))
@@ -212,6 +215,39 @@ def located(source: Source, problems: Iterable[Problem]) -> tuple[LocatedProblem
     return tuple(sorted(found, key=lambda one: (one.line, one.column, one.code)))
 
 
+def _nested(request: Request, one: Input, source: Source, data: bytes) -> Iterator[str]:
+    """The templates with shorthand that a file's template nests, however deep."""
+    if one.name == STDIN or not _NESTED.search(data):
+        return
+    from macro.commands.local_paths import nested_templates  # only where there may be one
+
+    below = nested_templates(source.template, File(one.name))
+    for name, expansion in _with_nested(request.context, below, lambda _: True):
+        if expansion.edits or expansion.problems:
+            yield name
+
+
+def _with_nested(
+    context: Context, names: Iterable[str], follow: Callable[[str], bool]
+) -> Iterator[tuple[str, Expansion]]:
+    """Templates and those that they nest, however deep, with their expansions; those that `follow`
+    leaves out are not looked into, and those that cannot be read are not among them."""
+    from macro.commands.local_paths import nested_templates  # only where there may be one
+
+    todo, seen = list(names), set[str]()
+    while todo:
+        name = todo.pop()
+        if name in seen or not follow(name) or not os.path.isfile(name):  # noqa: PTH113
+            continue
+        seen.add(name)
+        try:
+            template = parse(read(name), name).template
+        except (SourceError, UsageError):
+            continue
+        yield name, expand(template, context)
+        todo += nested_templates(template, File(name))
+
+
 def _relocated(
     request: Request, one: Input, source: Source, target: str | None, expansion: Expansion
 ) -> tuple[Edit, ...] | None:
@@ -224,27 +260,16 @@ def _relocated(
     def is_written(file: str) -> bool:
         """Whether an expansion of the file is written: it, or a template nested in it, has
         shorthand."""
-        todo, seen = [file], set[str]()
-        while todo:
-            name = todo.pop()
-            if name not in seen and name in request.targets and os.path.isfile(name):  # noqa: PTH113
-                seen.add(name)
-                try:
-                    template = parse(read(name), name).template
-                except (SourceError, UsageError):
-                    continue
-                if expand(template, request.context).edits:
-                    return True
-                todo += nested_templates(template, File(name))
-        return False
+        found = _with_nested(request.context, [file], request.targets.__contains__)
+        return any(expansion.edits for _, expansion in found)
 
     def moved(file: str) -> str | None:
         return request.targets.get(file) if is_written(file) else None
 
-    nested = nested_templates(source.template, File(one.name))
-    if not expansion.edits and not any(map(is_written, nested)):
-        return None
-    return tuple(relocated(source.template, File(one.name), File(target), moved))
+    moves = tuple(relocated(source.template, File(one.name), File(target), moved))
+    if expansion.edits or any(map(is_written, nested_templates(source.template, File(one.name)))):
+        return moves
+    return (request.copies and moves) or None
 
 
 def _data(expansion: Expansion) -> dict[str, Json]:

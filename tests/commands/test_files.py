@@ -591,6 +591,36 @@ def test_a_parent_comes_along_with_its_expanded_child(capsys: pytest.CaptureFixt
     assert main([*command, "--check"]) == 0
 
 
+@pytest.mark.parametrize("command", [["--in-place"], [], ["-o", "out/p.yaml"], ["--check"]])
+def test_a_child_that_is_not_expanded_is_reported(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    put("stacks/top.yaml", nesting("deep/parent.yaml"))
+    put("stacks/deep/parent.yaml", nesting("child.txt"))
+    put("stacks/deep/child.txt")
+    put("stacks/plain.yaml", nesting("plain2.yaml"))
+    put("stacks/plain2.yaml", PLAIN)
+    assert main(["expand", "stacks/top.yaml", *command]) == 0
+    error = capsys.readouterr().err
+    assert error.splitlines()[0] == (
+        "stacks/top.yaml: warning: it nests stacks/deep/child.txt, whose PrivateImage blocks are"
+        " not expanded. Expand the folder of both, or name both."
+    )
+    assert main(["expand", "stacks/plain.yaml"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_copy_still_finds_its_local_files(capsys: pytest.CaptureFixture[str]) -> None:
+    put("stacks/parent.yaml", nesting("child.yaml"))
+    put("stacks/child.yaml", PLAIN)
+    command = ["expand", "stacks/parent.yaml", "-o", "out/p.yaml"]
+    assert main(command) == 0
+    assert "TemplateURL: '../stacks/child.yaml'" in Path("out/p.yaml").read_text("utf-8")
+    assert main([*command, "--check"]) == 0
+    put("out/p.yaml", nesting("child.yaml"))
+    assert main([*command, "--check"]) == 1
+
+
 def test_a_parent_points_to_what_does_not_move(capsys: pytest.CaptureFixture[str]) -> None:
     put("stacks/child.yaml")
     put("stacks/plain.yaml", PLAIN)
