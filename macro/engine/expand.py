@@ -118,7 +118,9 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
         *placement.problems,
     )
     uncalled = note_on_calls(template, macro) if any(task.needs_transform for task in tasks) else ()
-    bounded = boundary_warnings((placed.policy for placed in placement.policies), stack)
+    bounded = boundary_warnings(
+        (placed.policy for placed in placement.policies), settings.role, stack
+    )
     warnings = tuple(
         dict.fromkeys(
             [*(warning for task in tasks for warning in task.warnings), *bounded, *uncalled]

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from macro.engine.grants import quotas
 from macro.engine.grants.added_conditions import AddedConditions, Wanted, add_conditions
+from macro.engine.grants.boundaries import made_first
 from macro.engine.grants.creation_order import Order
 from macro.engine.grants.dependencies import Dependency, depend
 from macro.engine.grants.names import (
@@ -21,7 +22,7 @@ from macro.engine.grants.names import (
 from macro.engine.grants.needs import Vacancy
 from macro.engine.grants.permissions import Grant, Permission, Policy, identity, merged
 from macro.engine.grants.roles import CreatedRole, NamedRole, TemplateRole
-from macro.engine.shorthand.role_settings import RoleSettings
+from macro.engine.shorthand.role_settings import RoleSettings, Setting
 from macro.engine.template.choices import choice
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, spelled
@@ -297,13 +298,32 @@ def _create_roles(
         placed += [Placed(policy, "new role", logical_id) for policy in policies[path]]
         when = Conditions(alike[0].when.intersection(*(vacancy.when for vacancy in alike)))
         items = _items(policies[path], when, set(), owner.loops, stack)
-        properties = _role_properties(row.service, row.managed_policy, items, settings)
+        own = _with_policies_first(settings, owner, order, stack)
+        properties = _role_properties(row.service, row.managed_policy, items, own)
         added.append(Added(logical_id, "AWS::IAM::Role", properties, owner, owner.loops, when))
         for vacancy in alike:
             op: Literal["add", "replace"] = "add" if vacancy.absent else "replace"
             edits.append(Edit(op, vacancy.path, arn_attribute(logical_id)))
         problems += quotas.check_policies(None, policies[path], alike[0].path)
     return Placement(tuple(edits), tuple(placed), tuple(problems), tuple(added))
+
+
+def _with_policies_first(
+    settings: RoleSettings, owner: Resource, order: Order, stack: Stack
+) -> RoleSettings:
+    """The settings for the role of a resource: policies of the template are made before it."""
+
+    def ordered(setting: Setting | None) -> Setting | None:
+        def may_refer(policy: Resource) -> bool:
+            return order.allows([owner.path], [policy])
+
+        value = setting and made_first(setting.value, Site(owner), stack, may_refer)
+        return setting and setting._replace(value=value)
+
+    return settings._replace(
+        permissions_boundary=ordered(settings.permissions_boundary),
+        managed_policy_arns=ordered(settings.managed_policy_arns),
+    )
 
 
 def _role_properties(
