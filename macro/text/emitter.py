@@ -87,7 +87,17 @@ class Writer:
             lines = [f"{' ' * column}{key}:{inline and ' '}{inline}", *below]
         return [*(" " * column + comment for comment in member.comments), *lines]
 
-    def item(self, member: Member, column: int, width: int = 2) -> list[str]:
+    def items(self, members: list[Member], column: int) -> list[str]:
+        """The items of a new block list, as lines; all begin as far behind the dash."""
+        width = self.width(members[0])
+        return [line for member in members for line in self.item(member, column, width)]
+
+    def width(self, member: Member) -> int:
+        """How far behind its dash an item begins."""
+        is_mapping = isinstance(json_of(member.value), dict) and self._call(member) is None
+        return self.style.widths.mapping if is_mapping else self.style.widths.other
+
+    def item(self, member: Member, column: int, width: int) -> list[str]:
         """A block list's item, as lines; its value begins `width` behind the dash."""
         inline, below = self.block(member, column, width, width)
         comments = [" " * column + comment for comment in member.comments]
@@ -118,7 +128,7 @@ class Writer:
             line = self._short_line(member) if member.key.startswith("Fn::") else None
             if line is not None and column + len(line) <= WIDTH:
                 return line, []
-            return "", [line for item in members(value) for line in self.item(item, column + dash)]
+            return "", self.items(members(value), column + dash)
         return "", [line for entry in members(value) for line in self.entry(entry, column + step)]
 
     def flow(self, member: Member, indent: str) -> str:

@@ -96,7 +96,8 @@ class Layout:
         column = self.spans.column(self.spans.entry_start(node, 0))
         if isinstance(node, MappingNode):
             return self._writer().entry(member, column)
-        return self._writer().item(member, column, self.styles.item_width(node))
+        writer = self._writer()
+        return writer.item(member, column, writer.width(member))
 
     def _fill(self, node: Node, first: int, plan: Plan, out: list[Splice]) -> None:
         """Put what comes in place of entries where they were."""
@@ -122,7 +123,9 @@ class Layout:
         new = "".join("\n" + line for line in lines)
         if spans.line_start(spans.entry_start(node, first)) == 0:  # no line break is before it
             new = new.removeprefix("\n")
-            end = end if new else end + len("\n")
+            if not new:
+                blank = _BLANK_LINES.match(self.text, end)
+                end = (blank.end() if blank else end) + len("\n")
         elif not new:
             end, new = self._closed_up(node, first, start, end)
         out.append((start, end, new))
@@ -140,8 +143,10 @@ class Layout:
                 comments = (line.lstrip() for line in lines if line.strip())
                 return loose.end(), "".join("\n" + " " * column + line for line in comments)
         blank = _BLANK_LINES.match(text, end)
-        if blank and blank.end() < len(text) and not text[spans.line_start(start) : start].strip():
-            return blank.end(), ""
+        if blank and blank.end() < len(text):
+            is_after_blank = not text[spans.line_start(start) : start].strip()
+            if is_after_blank or _HEAD.fullmatch(text, 0, start):
+                return blank.end(), ""
         return end, ""
 
     def _behind(self, node: Node, number: int) -> int:
@@ -182,9 +187,10 @@ class Layout:
         start, end = self.plans.old_value(node, number)
         column = spans.column(spans.entry_start(node, number))
         is_item = not isinstance(node, MappingNode)
-        width = self.styles.item_width(node) if is_item else 0
+        writer = self._writer(style)
+        width = writer.width(member) if is_item else 0
         step, dash = (width, width) if is_item else (style.step, style.dash)
-        inline, below = self._writer(style).block(member, column, step, dash)
+        inline, below = writer.block(member, column, step, dash)
         if is_item and not inline and below and not member.comments:
             inline, below = below[0][column + width :], below[1:]
         margin = len(below[0]) - len(below[0].lstrip(" ")) if below else column + style.step
@@ -357,6 +363,7 @@ class Layout:
 _ANCHOR = re.compile(r"^(!\S+ +)?&\S+ +")
 _BLANK_LINES = re.compile(r"(?:\n[ \t]*(?=\n))+")
 _COMMENT_LINE = re.compile(r"\n( *)#[^\n]*")
+_HEAD = re.compile(r"(?:%[^\n]*\n)*---[ \t]*(?:#[^\n]*)?")  # what may begin a YAML document
 _LOOSE_LINES = re.compile(r"(?:\n[ \t]*(?:#[^\n]*)?(?=\n|\Z))+")
 
 
