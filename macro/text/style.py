@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from yaml.nodes import CollectionNode, MappingNode, Node, SequenceNode
 
-from macro.text.nodes import function
+from macro.text.nodes import Alias, function
 from macro.text.source import Source
 from macro.text.spans import Spans, is_flow
 
@@ -119,7 +119,7 @@ class Styles:
     def _offset(self, key: Node, value: CollectionNode) -> int | None:
         """How far a block collection is indented below its key; None for one in flow style, and
         where a tag or an anchor has a line of its own between them."""
-        if value.flow_style or not value.value:
+        if value.flow_style or not value.value or isinstance(key, Alias):
             return None
         start, column = value.start_mark, int(key.start_mark.column)
         is_behind = start.line == key.end_mark.line
@@ -157,7 +157,11 @@ class Styles:
                     offsets += [] if offset is None else [offset]
                 if isinstance(value, SequenceNode) and value.value:
                     dash, item = value.start_mark, value.value[0]
-                    if item.start_mark.line == dash.line and self.spans.text[dash.index] == "-":
+                    is_tagged = self.spans.text[dash.index] != "-"
+                    if (
+                        not (is_tagged or isinstance(item, Alias))
+                        and item.start_mark.line == dash.line
+                    ):
                         widths.append((_is_mapping(item), item.start_mark.column - dash.column))
         common = ((kind, _commonest(w for k, w in widths if k == kind)) for kind in (True, False))
         return _Lists(

@@ -411,8 +411,8 @@ def test_shorthand_that_is_only_an_image() -> None:
     assert replaced == containers(
         """\
           - Name: web
-            Image: docker.io/b:1
             # quay
+            Image: docker.io/b:1
             Essential: true
         """
     )
