@@ -137,8 +137,8 @@ def old_value(spans: Spans, node: Node, number: int) -> tuple[int, int]:
 class _Region(NamedTuple):
     """Text of entries that goes away, and whose the comments in it are that move with nothing.
 
-    Up to `first_line`, in a shorthand in one line, they are of all of it; from `rest` on, of what
-    stays behind it.
+    Those in the first line are of all that comes instead; those from `rest` on, of what stays
+    behind it.
     """
 
     first: int
@@ -149,35 +149,49 @@ class _Region(NamedTuple):
     rest: int
     instead: Place | None
     hole: Place
+    added: tuple[Member, ...] = ()
 
     def place(self, index: int, movers: Sequence[tuple[int, int]]) -> Place | None:
         """Whose a comment is; of what moves, `movers` has the end and the id."""
         if index >= self.rest:
             return self.hole
+        if self.added and self.instead is not None and index < self.first_line:
+            return self.instead
         takers = [member for stop, member in movers if stop > index]
         if takers:
             return takers[0]
-        if movers and self.instead != self.hole:
-            return movers[0 if index < self.first_line else -1][1]
-        return self.instead
+        if not movers or self.instead == self.hole:
+            return self.instead
+        last = movers[0 if index < self.first_line else -1][1]
+        return next((id(member) for member in self.added if _holds(member, last)), last)
 
 
 def _regions(spans: Spans, node: Node, plan: Plan) -> Iterator[_Region]:
     for hole in plan.holes.values():
         first, last, added, start, end = hole
+        line = spans.line_end(spans.entry_start(node, first))
+        rest = min(end, _content_end(spans, node, last, added)) if not is_flow(node) else end
         place = (id(node), first)
         keys = node.value[first : last + 1] if isinstance(node, MappingNode) else ()
-        instead: Place | None = id(added[0]) if added else None
         if any(is_merge(key) for key, _ in keys):  # what comes instead is not what they are on
-            instead = place
-        rest = min(end, _content_end(spans, node, last, added)) if not is_flow(node) else end
-        line = spans.line_end(spans.entry_start(node, first))
-        yield _Region(first, last, start, end, line, rest, instead, place)
+            yield _Region(first, last, start, end, line, rest, place, place)
+            continue
+        # What is only to be read behind an entry does not come instead of it.
+        instead = next((id(member) for member in added if member.after is None), None)
+        yield _Region(first, last, start, end, line, rest, instead, place, added)
     for number, member in plan.kept.items():
         if not keeps(spans, member):
             start, end = old_value(spans, node, number)
             line = spans.line_end(spans.entry_start(node, number))
             yield _Region(number, number, start, end, line, end, id(member), id(member))
+
+
+def _holds(member: Member, part: int) -> bool:
+    """Whether a member is another one, given by its id, or holds it."""
+    if id(member) == part:
+        return True
+    value = member.value
+    return isinstance(value, Branch) and any(_holds(m, part) for m in value.members.values())
 
 
 def _start(chunk: tuple[int, int, Member]) -> int:

@@ -85,6 +85,9 @@ class Writer:
 
     def item(self, member: Member, column: int, width: int) -> list[str]:
         """A block list's item, as lines; its value begins `width` behind the dash."""
+        quoted = self.quotes.item(member, column, width)
+        if quoted is not None:
+            return [*(" " * column + text for text in self.quotes.changes.above(member)), *quoted]
         inline, below = self.block(member, column, width, width)
         comments = [" " * column + comment for comment in self.quotes.comments(member)]
         gap = " " * (width - 1)

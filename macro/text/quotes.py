@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias, cast
 
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from macro.text.changes import Changes, chunk
 from macro.text.edited_tree import Branch, Member, Value
@@ -49,22 +49,43 @@ class Quotes(NamedTuple):
     def entry(self, member: Member, column: int, key: str) -> list[str] | None:
         """A key, spelled like this, and its value, as lines at a column; None if the text of the
         value cannot be used there."""
-        changes, spans = self.changes, self.changes.spans
-        if member.home is None or not changes.keeps(member):
+        if member.home is None or not isinstance(member.home[0], MappingNode):
             return None
         node, number = member.home
-        if not isinstance(node, MappingNode) or is_flow(node):
-            return None
-        if spans.keeps_blank_lines(node.value[number]):  # there may be others in the new place
-            return None
         old = node.value[number][0]
-        start, end = int(old.start_mark.index), int(old.end_mark.index)
-        if spans.entry_start(node, number) != start or isinstance(old, Alias):
+        start = self.changes.spans.entry_start(node, number)
+        if old.start_mark.index != start or isinstance(old, Alias):
+            return None
+        found = self._rest(member, int(old.end_mark.index), column - self._column(start))
+        return found and [" " * column + key + found[0], *found[1]]
+
+    def item(self, member: Member, column: int, width: int) -> list[str] | None:
+        """An item of a block list, as lines, with its value so far behind its dash; None if the
+        text of the value cannot be used there."""
+        if member.home is None or not isinstance(member.home[0], SequenceNode):
+            return None
+        node, number = member.home
+        value, spans = node.value[number], self.changes.spans
+        start, end = int(value.start_mark.index), int(value.end_mark.index)
+        if start == end or spans.line_start(start) > spans.entry_start(node, number):
+            return None
+        found = self._rest(member, start, column + width - self._column(start))
+        return found and [f"{' ' * column}-{' ' * (width - 1)}{found[0]}", *found[1]]
+
+    def _rest(self, member: Member, start: int, shift: int) -> Lines | None:
+        """The lines of a block collection's entry from an index on, indented by so much more."""
+        changes, (node, number) = self.changes, cast("tuple[Node, int]", member.home)
+        if not changes.keeps(member) or is_flow(node):
+            return None
+        if changes.spans.keeps_blank_lines(node.value[number]):  # there may be others elsewhere
             return None
         splices = [*unended(changes, member), *self._inner(member)]
-        rest = _cut(spans.text, end, chunk(spans, member)[1], splices)
+        rest = _cut(changes.spans.text, start, chunk(changes.spans, member)[1], splices)
         first, *below = rest.split("\n")
-        return [" " * column + key + first, *_shifted(below, column - spans.column(start))]
+        return first, _shifted(below, shift)
+
+    def _column(self, index: int) -> int:
+        return self.changes.spans.column(index)
 
     def value(self, member: Member, column: int) -> Lines | None:
         """A value below a column, with the comment behind it; None if its text cannot be used."""
