@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 from yaml.nodes import MappingNode, Node, SequenceNode
 
 from macro.engine.template.document import Json, canonical
-from macro.text.edited_tree import Branch, Member, New, Value, json_of, opened
+from macro.text.edited_tree import Branch, Member, New, Value, branch_of, json_of
 from macro.text.nodes import Alias, function, is_merge, value_of
 from macro.text.spans import nodes_below
 
@@ -30,8 +30,8 @@ class _Meanings(NamedTuple):
         return self.after.get(id(alias.value)) == canonical(value)
 
 
-def settle(root: Node, top: Branch, keeps: Keeps, has_aliases: bool, write_out: bool) -> None:
-    """Write out the aliases in an edited tree that would no longer mean what is intended: their
+def settled(root: Node, top: Branch, keeps: Keeps, has_aliases: bool, write_out: bool) -> Branch:
+    """An edited tree with the aliases written out that would no longer mean what is intended: their
     anchor is gone, or the node that has it has come to mean something else. The others stay
     aliases; where one was edited to the same effect as its node, the edit of the node is enough.
 
@@ -48,7 +48,8 @@ def settle(root: Node, top: Branch, keeps: Keeps, has_aliases: bool, write_out: 
         id(alias) for alias in aliases if after.get(id(alias.value)) != before[id(alias.value)]
     )
     around = frozenset(_around(root, lost)) if lost else lost
-    _settle(Member("", top), _Meanings(after, lost, around))
+    value = _settled(Member("", top), _Meanings(after, lost, around)).value
+    return cast(Branch, value)
 
 
 def _meanings(value: Value, before: dict[int, str], keeps: Keeps) -> Iterator[tuple[int, str]]:
@@ -74,37 +75,37 @@ def _around(node: Node, lost: frozenset[int]) -> Iterator[int]:
         yield id(node)
 
 
-def _settle(member: Member, meanings: _Meanings) -> None:
+def _settled(member: Member, meanings: _Meanings) -> Member:
     value = member.value
     if isinstance(value, Alias):
-        if id(value) in meanings.lost:
-            member.value = New(value_of(value))
-        return
+        lost = id(value) in meanings.lost
+        return member._replace(value=New(value_of(value))) if lost else member
     if isinstance(value, Branch):
         if value.alias is not None and meanings.is_of(value.alias, json_of(value)):
-            member.value = value.alias
-            return
+            return member._replace(value=value.alias)
     elif isinstance(value, New) or member.foreign or id(value) not in meanings.around:
-        return
-    branch = opened(member)
+        return member
+    branch = branch_of(member)
     merges = _merges(branch)
-    for number, inner in (*branch.members.items(), *branch.unseen.items()):
-        if number not in merges:
-            _settle(inner, meanings)
+    members = {key: _settled(inner, meanings) for key, inner in branch.members.items()}
+    unseen = {
+        number: inner if number in merges else _settled(inner, meanings)
+        for number, inner in branch.unseen.items()
+    }
+    merged: frozenset[str | int] = frozenset()
     if merges:
         brought = _brought(cast(MappingNode, branch.node), meanings)
-        if brought is None or not brought.keys() <= branch.members.keys():
-            branch.unseen = {
-                number: inner for number, inner in branch.unseen.items() if number not in merges
-            }
+        if brought is None or not brought.keys() <= members.keys():
+            unseen = {number: inner for number, inner in unseen.items() if number not in merges}
         else:
-            branch.merged = {
+            merged = frozenset(
                 key
-                for key, inner in branch.members.items()
+                for key, inner in members.items()
                 if inner.home is None
                 and key in brought
                 and canonical(brought[str(key)]) == canonical(json_of(inner.value))
-            }
+            )
+    return member._replace(value=branch.settled(members, unseen, merged))
 
 
 def _merges(branch: Branch) -> frozenset[str | int]:

@@ -2,175 +2,304 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
-from typing import cast
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeAlias, cast
 
 from yaml.nodes import MappingNode, Node
 
-from macro.text.edited_tree import Branch, Member, Value
+from macro.text.edited_tree import Branch, Member, New, Value, json_of
 from macro.text.nodes import function, is_merge, key_of
 from macro.text.spans import Spans, is_flow
+from macro.text.style import SHORT
+
+_COMMENT_LINE = re.compile(r"(?:\n[ \t]*)*\n( *)#[^\n]*")
+
+Place: TypeAlias = "int | tuple[int, int]"
+"""Whose a comment comes to be: a member's, by its id, or a hole's: its node's id and its number."""
 
 
-class Plan:
-    """What becomes of the entries of a collection in the text.
+class Hole(NamedTuple):
+    """A run of entries that are gone, by their numbers, what comes in their place, and where the
+    text is that goes with them: in block style whole lines, with the break before."""
 
-    `kept` are those that stay, by number. `holes` are the runs of entries that are gone: the first
-    one's number, the last one's, and what comes in their place. `behind` is what is added behind an
-    entry; `tails` are comments that remain at the end of a hole, by its first number.
-    """
-
-    def __init__(self, kept: dict[int, Member], holes: dict[int, tuple[int, list[Member]]]) -> None:
-        self.kept = kept
-        self.holes = holes
-        self.behind: dict[int, list[Member]] = {}
-        self.tails: dict[int, list[str]] = {}
+    first: int
+    last: int
+    added: tuple[Member, ...]
+    start: int
+    end: int
 
 
-class Plans:
-    """The plans of all collections that edits reach, once each comment has its place."""
+class Plan(NamedTuple):
+    """What becomes of the entries of a collection in the text: those that stay and the holes, each
+    by its (first) number, and what is added behind an entry."""
 
-    def __init__(self, spans: Spans, top: Branch) -> None:
-        self.spans = spans
-        self.top = top
-        self.placed: set[int] = set()  # comments that have their place, by index
-        self._plans: dict[int, Plan] = {}
-        self._moved: list[tuple[int, int, Member]] = []  # the chunks of text that move
+    kept: dict[int, Member]
+    holes: dict[int, Hole]
+    behind: dict[int, list[Member]]
 
-    def assign_comments(self) -> None:
-        """Give each comment in text that goes away to the next piece that moves out of there, or
-        leave it with what comes instead. Where nothing does, a comment goes with what it is on."""
-        changed: list[Branch] = []  # collections whose text stays
-        todo = [(self.top, True)]
-        for branch, in_text in todo:
-            if in_text and not branch.is_call:
-                changed.append(branch)
-            for member in branch.members.values():
-                keeps = self.keeps(member) or (branch.is_call and in_text)
-                if isinstance(member.value, Branch):
-                    todo.append((member.value, keeps))
-                if member.moved and member.home is not None and not member.foreign:
-                    self._moved.append((*self.chunk(member), member))
-        self._moved.sort(key=_start)
-        for branch in changed:
-            node, plan = cast(Node, branch.node), self.of(branch)
-            for first, (last, added) in plan.holes.items():
-                start, end = self.region(node, first, last, bool(added))
-                left = self._leftovers(node, first, last, start, end)
-                keys = node.value[first : last + 1] if isinstance(node, MappingNode) else ()
-                plan.tails[first] = left if added or any(is_merge(key) for key, _ in keys) else []
-            for number, member in plan.kept.items():
-                if not self.keeps(member):
-                    start, end = self.old_value(node, number)
-                    member.comments += self._leftovers(node, number, number, start, end)
 
-    def _leftovers(self, node: Node, first: int, last: int, start: int, end: int) -> list[str]:
-        """The comments between two indices, in entries that go away, that no moving piece takes."""
-        low, high = (bisect_left(self._moved, index, key=_start) for index in (start, end))
-        chunks = self._moved[low:high]
-        held = [(begin, stop) for begin, stop, member in chunks if self.keeps(member)]
-        first_line_end = self.spans.line_end(self.spans.entry_start(node, first))
-        left: list[str] = []
-        for index, comment in self.spans.comments(start, end, node.value[first : last + 1]):
-            if index in self.placed or any(begin <= index < stop for begin, stop in held):
-                continue
-            self.placed.add(index)
-            takers = [member for _, stop, member in chunks if stop > index]
-            if not takers and index < first_line_end:  # behind a shorthand in one line
-                takers = [member for _, _, member in chunks]
-            (takers[0].comments if takers else left).append(comment)
-        return left
+class Changes(NamedTuple):
+    """What becomes of a text: the plans of its collections, by the ids of their branches, and where
+    the comments go that are in text which goes away. `carried` are those that move with the text
+    they are on, by index."""
 
-    def keeps(self, member: Member) -> bool:
-        """Whether a member still has the value that it had in the text, perhaps changed within."""
-        if member.home is None or member.foreign:
-            return False
-        node, number = member.home
-        item = node.value[number]
-        return self._is_in_text(member.value, item[1] if isinstance(item, tuple) else item)
-
-    def _is_in_text(self, value: Value, node: Node) -> bool:
-        if not isinstance(value, Branch):
-            return value is node
-        if value.node is not node or value.alias is not None:
-            return False
-        if value.is_call:
-            if list(value.members) != [function(node)]:
-                return False
-            (inner,) = value.members.values()
-            return self._is_in_text(inner.value, node)
-        return bool(value.members) and bool(node.value) and not self.spans.is_bare(node)
-
-    def chunk(self, member: Member) -> tuple[int, int]:
-        """Where the text of a member with a home stands: key, value, and the comment behind it."""
-        node, number = cast("tuple[Node, int]", member.home)
-        end = self.spans.entry_end(node, number)
-        comment = self.spans.trailing(end)
-        if comment is not None:
-            if is_flow(node) and self.keeps(member):
-                self.placed.add(comment[0])  # or it would stay behind the comma, too
-            end = comment[0] + len(comment[1])
-        return self.spans.entry_start(node, number), end
+    spans: Spans
+    plans: dict[int, Plan]
+    comments: dict[Place, list[str]]
+    carried: frozenset[int]
 
     def of(self, branch: Branch) -> Plan:
         """The plan of a collection in the text."""
-        if id(branch) in self._plans:
-            return self._plans[id(branch)]
-        node = cast(Node, branch.node)
-        kept = dict(branch.unseen)
-        added: list[Member] = []
-        for member in branch.members.values():
-            if member.home is not None and member.home[0] is node and not member.moved:
-                kept[member.home[1]] = member
-            elif member.key not in branch.merged:
-                added.append(member)
-        holes: dict[int, tuple[int, list[Member]]] = {}
-        hole_of: dict[int, int] = {}  # the first number of the hole of an entry that is gone
-        for number in range(len(node.value)):
-            if number not in kept:
-                first = hole_of[number] = hole_of.get(number - 1, number)
-                holes[first] = number, []
-        plan = self._plans[id(branch)] = Plan(kept, holes)
-        # An added key stands behind the one that it names, else for one that is gone, else at the
-        # end. An added item of a list comes last.
-        numbers: dict[str | None, int] = {}
-        if isinstance(node, MappingNode):
-            numbers = {key_of(key): number for number, (key, _) in enumerate(node.value)}
-        end = min(holes) if holes and numbers else len(node.value) - 1
-        beside: dict[str | None, list[Member]] = {}  # what is added where an added key stands
-        for member in added:
-            number = end if member.after is None else numbers.get(member.after, end)
-            if number in hole_of:
-                place = holes[hole_of[number]][1]
-            else:
-                place = plan.behind.setdefault(number, [])
-            at = len(place)
-            if member.after in beside:
-                place = beside[member.after]
-                at = 1 + next(i for i, other in enumerate(place) if other.key == member.after)
-            place.insert(at, member)
-            beside[member.key] = place
-        plan.behind = {number: place for number, place in plan.behind.items() if place}
-        return plan
+        return self.plans[id(branch)]
 
-    def region(self, node: Node, first: int, last: int, filled: bool) -> tuple[int, int]:
-        """The text of entries that go away: in block style whole lines, with the break before."""
-        spans = self.spans
-        start, end = spans.entry_start(node, first), spans.entry_end(node, last)
-        if is_flow(node):
-            return start, end
-        if not spans.leads(start):  # the first entry behind a dash
-            return start, spans.line_end(end) if filled else spans.entry_start(node, last + 1)
-        return spans.break_before(start), spans.line_end(end)
+    def above(self, member: Member) -> list[str]:
+        """The comments that come to be above a member."""
+        return self.comments.get(id(member), [])
 
-    def old_value(self, node: Node, number: int) -> tuple[int, int]:
-        """The text of a value that is replaced: in block style, if it spans lines, whole lines;
-        otherwise the comment behind it stays where it is."""
-        spans = self.spans
-        start, end = spans.value_start(node, number), spans.entry_end(node, number)
-        line_end = spans.line_end(end)
-        return start, end if is_flow(node) or spans.line_end(start) == line_end else line_end
+    def left_in(self, node: Node, hole: Hole) -> list[str]:
+        """The comments that stay where a hole is."""
+        return self.comments.get((id(node), hole.first), [])
+
+    def keeps(self, member: Member) -> bool:
+        """Whether a member still has the value that it had in the text, perhaps changed within."""
+        return keeps(self.spans, member)
+
+
+def changes_of(spans: Spans, top: Branch) -> Changes:
+    """What becomes of a text whose top mapping is to be this one.
+
+    A comment in text that goes away goes with the next piece that moves out of there, else with the
+    last one that does; where none does, with what comes instead, and otherwise with what it is on.
+    """
+    branches = list(_branches(spans, top))
+    plans = {id(branch): _plan(spans, branch) for branch, _ in branches if _is_collection(branch)}
+    moved = sorted(
+        (
+            (*chunk(spans, member), member)
+            for branch, in_text in branches
+            for member in branch.members.values()
+            if member.home is not None and not member.foreign
+            if member.moved or (not in_text and keeps(spans, member))
+        ),
+        key=_start,
+    )
+    places: dict[int, tuple[str, Place | None]] = {}
+    carried: set[int] = set()
+    for branch, in_text in branches:
+        if not in_text or not _is_collection(branch):
+            continue
+        node, plan = cast(Node, branch.node), plans[id(branch)]
+        for region in _regions(spans, node, plan):
+            low, high = (bisect_left(moved, at, key=_start) for at in (region.start, region.end))
+            chunks = moved[low:high]
+            entries = node.value[region.first : region.last + 1]
+            held = [(begin, stop) for begin, stop, member in chunks if keeps(spans, member)]
+            for index, comment in spans.comments(region.start, region.end, entries):
+                if any(begin <= index < stop for begin, stop in held):
+                    carried.add(index)
+                else:
+                    movers = [(stop, id(member)) for _, stop, member in chunks]
+                    places.setdefault(index, (comment, region.place(index, movers)))
+    comments: dict[Place, list[str]] = {}
+    for comment, place in places.values():
+        if place is not None:
+            comments.setdefault(place, []).append(comment)
+    return Changes(spans, plans, comments, frozenset(carried))
+
+
+def keeps(spans: Spans, member: Member) -> bool:
+    """Whether a member still has the value that it had in the text, perhaps changed within."""
+    if member.home is None or member.foreign:
+        return False
+    node, number = member.home
+    item = node.value[number]
+    return _is_in_text(spans, member.value, item[1] if isinstance(item, tuple) else item)
+
+
+def chunk(spans: Spans, member: Member) -> tuple[int, int]:
+    """Where the text of a member with a home is: key, value, and the comment behind it."""
+    node, number = cast("tuple[Node, int]", member.home)
+    end = spans.entry_end(node, number)
+    comment = spans.trailing(end)
+    return spans.entry_start(node, number), comment[0] + len(comment[1]) if comment else end
+
+
+def old_value(spans: Spans, node: Node, number: int) -> tuple[int, int]:
+    """The text of a value that is replaced: in block style, if it spans lines, whole lines;
+    otherwise the comment behind it stays where it is."""
+    start, end = spans.value_start(node, number), spans.entry_end(node, number)
+    line_end = spans.line_end(end)
+    return start, end if is_flow(node) or spans.line_end(start) == line_end else line_end
+
+
+class _Region(NamedTuple):
+    """Text of entries that goes away, and whose the comments in it are that move with nothing.
+
+    Those in the first line are of all that comes instead; those from `rest` on, of what stays
+    behind it.
+    """
+
+    first: int
+    last: int
+    start: int
+    end: int
+    first_line: int
+    rest: int
+    instead: Place | None
+    hole: Place
+    added: tuple[Member, ...] = ()
+
+    def place(self, index: int, movers: Sequence[tuple[int, int]]) -> Place | None:
+        """Whose a comment is; of what moves, `movers` has the end and the id."""
+        if index >= self.rest:
+            return self.hole
+        if self.added and self.instead is not None and index < self.first_line:
+            return self.instead
+        takers = [member for stop, member in movers if stop > index]
+        if takers:
+            return takers[0]
+        if not movers or self.instead == self.hole:
+            return self.instead
+        last = movers[0 if index < self.first_line else -1][1]
+        return next((id(member) for member in self.added if _holds(member, last)), last)
+
+
+def _regions(spans: Spans, node: Node, plan: Plan) -> Iterator[_Region]:
+    for hole in plan.holes.values():
+        first, last, added, start, end = hole
+        line = spans.line_end(spans.entry_start(node, first))
+        rest = min(end, _content_end(spans, node, last, added)) if not is_flow(node) else end
+        place = (id(node), first)
+        keys = node.value[first : last + 1] if isinstance(node, MappingNode) else ()
+        if any(is_merge(key) for key, _ in keys):  # what comes instead is not what they are on
+            yield _Region(first, last, start, end, line, rest, place, place)
+            continue
+        # What is only to be read behind an entry does not come instead of it.
+        instead = next((id(member) for member in added if member.after is None), None)
+        yield _Region(first, last, start, end, line, rest, instead, place, added)
+    for number, member in plan.kept.items():
+        if not keeps(spans, member):
+            start, end = old_value(spans, node, number)
+            line = spans.line_end(spans.entry_start(node, number))
+            yield _Region(number, number, start, end, line, end, id(member), id(member))
+
+
+def _holds(member: Member, part: int) -> bool:
+    """Whether a member is another one, given by its id, or holds it."""
+    if id(member) == part:
+        return True
+    value = member.value
+    return isinstance(value, Branch) and any(_holds(m, part) for m in value.members.values())
 
 
 def _start(chunk: tuple[int, int, Member]) -> int:
     return chunk[0]
+
+
+def _is_collection(branch: Branch) -> bool:
+    return branch.node is not None and not branch.is_call
+
+
+def _branches(spans: Spans, top: Branch) -> Iterator[tuple[Branch, bool]]:
+    """All branches, and whether the text of each stays."""
+    todo = [(top, True)]
+    for branch, in_text in todo:
+        yield branch, in_text
+        for member in branch.members.values():
+            if isinstance(member.value, Branch):
+                stays = keeps(spans, member) or (branch.is_call and in_text)
+                todo.append((member.value, stays))
+
+
+def _is_in_text(spans: Spans, value: Value, node: Node) -> bool:
+    if not isinstance(value, Branch):
+        return value is node
+    if value.node is not node or value.alias is not None:
+        return False
+    if value.is_call:
+        if list(value.members) != [function(node)]:
+            return False
+        (inner,) = value.members.values()
+        return _is_in_text(spans, inner.value, node)
+    return bool(value.members) and bool(node.value) and not spans.is_bare(node)
+
+
+def _plan(spans: Spans, branch: Branch) -> Plan:
+    node = cast(Node, branch.node)
+    kept = dict(branch.unseen)
+    added: list[Member] = []
+    for member in branch.members.values():
+        if member.home is not None and member.home[0] is node and not member.moved:
+            kept[member.home[1]] = member
+        elif member.key not in branch.merged:
+            added.append(member)
+    hole_of: dict[int, int] = {}  # the first number of the hole of an entry that is gone
+    last_of: dict[int, int] = {}  # the last number of a hole, by its first
+    for number in range(len(node.value)):
+        if number not in kept:
+            first = hole_of[number] = hole_of.get(number - 1, number)
+            last_of[first] = number
+    # An added key comes behind the one that it names, else behind one that is gone, else at the
+    # end. An added item of a list comes last.
+    numbers: dict[str | None, int] = {}
+    if isinstance(node, MappingNode):
+        numbers = {key_of(key): number for number, (key, _) in enumerate(node.value)}
+    end = min(last_of) if last_of and numbers else len(node.value) - 1
+    filled: dict[int, list[Member]] = {first: [] for first in last_of}
+    behind: dict[int, list[Member]] = {}
+    beside: dict[str | None, list[Member]] = {}  # what is added where an added key is
+    for member in added:
+        number = end if member.after is None else numbers.get(member.after, end)
+        is_gap = is_flow(node) and number + 1 in filled  # between commas the two are one place
+        first = hole_of.get(number, number + 1 if is_gap else -1)
+        place = filled[first] if first in filled else behind.setdefault(number, [])
+        at = len(place)
+        if member.after in beside:
+            place = beside[member.after]
+            at = 1 + next(i for i, other in enumerate(place) if other.key == member.after)
+        place.insert(at, member)
+        beside[member.key] = place
+    holes = {
+        first: Hole(first, last, members, *_region(spans, node, first, last, members))
+        for first, last in last_of.items()
+        for members in (tuple(filled[first]),)
+    }
+    return Plan(kept, holes, {number: place for number, place in behind.items() if place})
+
+
+def _region(
+    spans: Spans, node: Node, first: int, last: int, added: tuple[Member, ...]
+) -> tuple[int, int]:
+    """Where the text of entries is that go away."""
+    start = spans.entry_start(node, first)
+    if is_flow(node):
+        end = spans.entry_end(node, last)
+        comment = None if added else spans.trailing(end)
+        return start, comment[0] + len(comment[1]) if comment else end
+    end = _content_end(spans, node, last, added)
+    if spans.leads(start):
+        return spans.break_before(start), end
+    is_end = added or last + 1 == len(node.value)
+    return start, end if is_end else spans.entry_start(node, last + 1)  # behind a dash
+
+
+def _content_end(spans: Spans, node: Node, last: int, added: tuple[Member, ...]) -> int:
+    """Where entries of a block collection end: past the comments that are indented as being part of
+    them, unless these can stay where they are, as part of what comes instead."""
+    end = spans.line_end(spans.entry_end(node, last))
+    if added and _is_block(added[-1].value):
+        return end
+    column = spans.column(spans.entry_start(node, last))
+    while (comment := _COMMENT_LINE.match(spans.text, end)) and len(comment[1]) > column:
+        end = comment.end()
+    return end
+
+
+def _is_block(value: Value) -> bool:
+    """Whether a new value is written in lines of its own below its key."""
+    if isinstance(value, Node) or not (isinstance(value, (New, Branch)) and json_of(value)):
+        return False
+    json = json_of(value)
+    return isinstance(json, list) or (isinstance(json, dict) and not json.keys() & SHORT)

@@ -1,8 +1,8 @@
-"""A template under edit: a tree whose pieces know where they stand in the author's text."""
+"""A template under edit: a tree whose pieces know where they are in the author's text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeAlias, cast
 
 from yaml.nodes import MappingNode, Node, ScalarNode
@@ -28,6 +28,8 @@ class Branch:
     `unseen` are entries of the text that are no members, by number: merge keys, and all but the
     last where a key occurs twice (which `doubled` has). What a merge key brings is a member without
     a home; `merged` are the keys of those that need no text, since a merge key still brings them.
+
+    Only `grow` changes a branch, while it makes one.
     """
 
     def __init__(
@@ -37,17 +39,28 @@ class Branch:
         members: dict[str | int, Member],
         is_call: bool = False,
         alias: Alias | None = None,
-        count: int = 0,
+        unseen: dict[int, Member] | None = None,
+        doubled: frozenset[str] = frozenset(),
+        merged: frozenset[str | int] = frozenset(),
     ) -> None:
         self.node = node
         self.is_list = is_list
         self.members = members
         self.is_call = is_call
         self.alias = alias
-        self.count = count  # of the items that a list ever had: the next item's key in `members`
-        self.unseen: dict[int, Member] = {}
-        self.doubled: set[str] = set()
-        self.merged: set[str] = set()
+        self.unseen = unseen or {}
+        self.doubled = doubled
+        self.merged = merged
+
+    def settled(
+        self,
+        members: dict[str | int, Member],
+        unseen: dict[int, Member],
+        merged: frozenset[str | int],
+    ) -> Branch:
+        """The same with other members and entries."""
+        of_node = self.node, self.is_list, members, self.is_call, self.alias
+        return Branch(*of_node, unseen, self.doubled, merged)
 
 
 class DoubledKeyError(Exception):
@@ -60,30 +73,20 @@ class DoubledKeyError(Exception):
 Value: TypeAlias = "Node | New | Branch"
 
 
-class Member:
+class Member(NamedTuple):
     """A member of a mapping or an item of a list (its `key` is "").
 
-    `home` is the collection in the text in which it stands, and its number there; `moved` tells
-    that it has left. `foreign`: the value's text belongs to an anchor elsewhere and cannot be
-    changed or taken from there. `comments` come to stand before it.
+    `home` is the collection in the text in which it is, and its number there; `moved`: it has left.
+    `foreign`: the value's text belongs to an anchor elsewhere and cannot be changed or taken from
+    there. `after` names the key behind which an added one reads best.
     """
 
-    def __init__(
-        self,
-        key: str,
-        value: Value,
-        home: tuple[Node, int] | None = None,
-        moved: bool = False,
-        foreign: bool = False,
-        after: str | None = None,
-    ) -> None:
-        self.key = key
-        self.value = value
-        self.home = home
-        self.moved = moved
-        self.foreign = foreign
-        self.after = after
-        self.comments: list[str] = []
+    key: str
+    value: Value
+    home: tuple[Node, int] | None = None
+    moved: bool = False
+    foreign: bool = False
+    after: str | None = None
 
 
 def grow(root: Node, edits: Iterable[Edit]) -> Branch:
@@ -91,31 +94,36 @@ def grow(root: Node, edits: Iterable[Edit]) -> Branch:
 
     Raises DoubledKeyError, and LookupError or TypeError for a path that does not exist.
     """
-    top = Member("", root)
-    opened(top)
+    top = branch_of(Member("", root))
+    models: list[tuple[Branch, Branch]] = []
     for edit in edits:
-        if edit.op == "move":
-            holder, key = _find(top, edit.source)
-            taken = holder.members.pop(key)
-            value, home, foreign = taken.value, taken.home, taken.foreign
-        else:
-            value, home, foreign = New(edit.value), None, False
-        holder, key = _find(top, edit.path)
+        *_, (holder, key) = way = list(_way(top, edit.source if edit.op == "move" else edit.path))
         if edit.op == "remove":
             del holder.members[key]
-        elif key in holder.members:
-            member = holder.members[key]
-            member.value, member.foreign = value, foreign
+            continue
+        value, home, foreign = cast("Value", New(edit.value)), None, False
+        if edit.op == "move":
+            taken = holder.members.pop(key)
+            value, home, foreign = taken.value, taken.home, taken.foreign
+            source, way = way, list(_way(top, edit.path))
+            models += _models(source, way[:-1])
+        holder, key = way[-1]
+        if key in holder.members:
+            holder.members[key] = holder.members[key]._replace(value=value, foreign=foreign)
         else:
             name = "" if holder.is_list else str(key)
             moved = edit.op == "move"
             holder.members[key] = Member(name, value, home, moved, foreign, edit.after)
-            holder.count += 1
-    return cast(Branch, top.value)
+    if models:
+        present = {id(branch) for branch in _branches(top)}
+        for new, model in models:
+            if id(model) not in present:
+                new.members.update(_modelled(new, model))
+    return top
 
 
-def opened(member: Member) -> Branch:
-    """The member's value as a branch, which it becomes."""
+def branch_of(member: Member) -> Branch:
+    """A member's value as a branch; what cannot be edited in the text is as if it were new."""
     value = member.value
     if isinstance(value, Branch):
         return value
@@ -125,22 +133,17 @@ def opened(member: Member) -> Branch:
     if isinstance(node, ScalarNode):  # a short tag's: what it stands for cannot be edited in place
         node = New(value_of(node))
     if isinstance(node, New):
-        branch = _fresh(node)
-    else:
-        name = function(node)
-        branch = _collection(node, foreign)
-        if name is not None:
-            inner = Member(name, branch, foreign=foreign)
-            branch = Branch(node, False, {name: inner}, is_call=True, count=1)
-        branch.alias = alias
-    member.value = branch
-    return branch
+        return Branch(None, isinstance(node.json, list), _fresh(node.json), alias=alias)
+    name = function(node)
+    if name is None:
+        return _collection(node, foreign, alias)
+    inner = Member(name, _collection(node, foreign, None), foreign=foreign)
+    return Branch(node, False, {name: inner}, is_call=True, alias=alias)
 
 
 def members(value: New | Branch) -> list[Member]:
     """The members of a mapping or the items of a list."""
-    branch = _fresh(value) if isinstance(value, New) else value
-    return list(branch.members.values())
+    return list((value.members if isinstance(value, Branch) else _fresh(value.json)).values())
 
 
 def is_list(value: New | Branch) -> bool:
@@ -166,55 +169,90 @@ def json_of(value: Value) -> Json:
     return value_of(value)
 
 
-def _find(top: Member, path: Path) -> tuple[Branch, str | int]:
-    """The branch that holds a path's last step, and that step as a key of its members."""
-    branch = opened(top)
+def _way(top: Branch, path: Path) -> Iterator[tuple[Branch, str | int]]:
+    """The branches on the way down a path, which become branches as it goes, each with the key of
+    its members that the path's step means."""
+    branch = top
     for step in path[:-1]:
         if step in branch.doubled:
             break
-        branch = opened(branch.members[_key(branch, step)])
+        key = _key(branch, step)
+        yield branch, key
+        below = branch_of(branch.members[key])
+        branch.members[key] = branch.members[key]._replace(value=below)
+        branch = below
     if branch.doubled:
         raise DoubledKeyError(cast(MappingNode, branch.node))
-    return branch, _key(branch, path[-1])
+    yield branch, _key(branch, path[-1])
 
 
 def _key(branch: Branch, step: str | int) -> str | int:
     if not branch.is_list:
         return step
     if step == "-":
-        return branch.count
+        return max(map(int, branch.members), default=-1) + 1
     return list(branch.members)[int(step)]
 
 
-def _fresh(value: New) -> Branch:
-    json = value.json
+def _fresh(json: Json) -> dict[str | int, Member]:
     if isinstance(json, list):
-        items: dict[str | int, Member] = {
-            number: Member("", New(item)) for number, item in enumerate(json)
-        }
-        return Branch(None, True, items, count=len(items))
-    pairs = cast("dict[str, Json]", json)
-    return Branch(None, False, {key: Member(key, New(item)) for key, item in pairs.items()})
+        return {number: Member("", New(item)) for number, item in enumerate(json)}
+    return {key: Member(key, New(item)) for key, item in cast("dict[str, Json]", json).items()}
 
 
-def _collection(node: Node, foreign: bool) -> Branch:
+def _collection(node: Node, foreign: bool, alias: Alias | None) -> Branch:
     found: dict[str | int, Member] = {}
     if not isinstance(node, MappingNode):
         for number, value in enumerate(node.value):
             found[number] = Member("", value, (node, number), foreign=foreign)
-        return Branch(node, True, found, count=len(found))
-    branch = Branch(node, False, found)
+        return Branch(node, True, found, alias=alias)
+    unseen: dict[int, Member] = {}
+    doubled: set[str] = set()
     for key, value in merged_entries(node).items():
         found[key] = Member(key, value, foreign=True, after="<<")
     for number, (key_node, value) in enumerate(node.value):
         key = cast(str, key_of(key_node))
         member = Member(key, value, (node, number), foreign=foreign)
         if is_merge(key_node):
-            branch.unseen[number] = member
+            unseen[number] = member
             continue
         before = found.get(key)
         if before is not None and before.home is not None:
-            branch.doubled.add(key)
-            branch.unseen[before.home[1]] = before
+            doubled.add(key)
+            unseen[before.home[1]] = before
         found[key] = member
-    return branch
+    return Branch(node, False, found, alias=alias, unseen=unseen, doubled=frozenset(doubled))
+
+
+# A new value that takes the place of an author's, as the credentials that are to be an `Fn::If`
+# take that of a secret which is one: what both have is kept as the author wrote it.
+
+_Way: TypeAlias = "list[tuple[Branch, str | int]]"
+
+
+def _models(source: _Way, target: _Way) -> Iterator[tuple[Branch, Branch]]:
+    """The new branches on the way to what moved, each with that of the text in the same place of
+    the value that it moved out of."""
+    for (model, step), (new, key) in zip(reversed(source), reversed(target), strict=False):
+        if step != key or new.node is not None or model.node is None:
+            break
+        yield new, model
+
+
+def _modelled(new: Branch, model: Branch) -> Iterator[tuple[str | int, Member]]:
+    """The members of a new branch that are the model's, with their text."""
+    for key, member in new.members.items():
+        own = model.members.get(key)
+        if own is None or own.foreign or member.home is not None:
+            continue
+        if isinstance(member.value, Branch):
+            yield key, member._replace(home=own.home)  # whose key is the author's
+        elif isinstance(own.value, Node) and value_of(own.value) == json_of(member.value):
+            yield key, own._replace(moved=True)
+
+
+def _branches(branch: Branch) -> Iterator[Branch]:
+    yield branch
+    for member in branch.members.values():
+        if isinstance(member.value, Branch):
+            yield from _branches(member.value)

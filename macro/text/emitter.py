@@ -1,11 +1,9 @@
-"""What is new in a text, spelled in the style around it: block and flow YAML, and JSON."""
+"""What is new in a text, written in the style around it: block and flow YAML, and JSON."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
 
 from yaml.nodes import Node
 
@@ -21,24 +19,10 @@ from macro.text.edited_tree import (
     members,
 )
 from macro.text.nodes import Alias, plain
+from macro.text.quotes import Lines, Quotes
 from macro.text.style import SHORT, Style
 
 WIDTH = 80  # a function's arguments, or a small JSON object, stay in one line up to here
-
-Lines: TypeAlias = "tuple[str, list[str]]"
-"""What follows a key or a dash in its line, and the lines after it, indented."""
-
-
-class Pieces(NamedTuple):
-    """The author's text for use in another place.
-
-    Each gives None where a value has no text that can be used there; that text's comments are then
-    among the member's.
-    """
-
-    entry: Callable[[Member, int], list[str] | None]  # a key and its value, at a column
-    value: Callable[[Member, int], Lines | None]  # a value below a column
-    flow: Callable[[Member, str], str | None]  # a value in flow style, at an indentation
 
 
 def scalar(value: Json, style: Style, flow: bool) -> str:
@@ -72,33 +56,50 @@ _UNPRINTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 class Writer:
-    """Writes values in one style."""
+    """Writes values in one style, and quotes what of them the text has."""
 
-    def __init__(self, style: Style, pieces: Pieces) -> None:
+    def __init__(self, style: Style, quotes: Quotes) -> None:
         self.style = style
-        self.pieces = pieces
+        self.quotes = quotes
 
     def entry(self, member: Member, column: int) -> list[str]:
         """A block mapping's entry, as lines; the comments that come with it first."""
-        lines = self.pieces.entry(member, column)
-        if lines is None:
-            key = scalar(member.key, self.style, flow=False)
-            inline, below = self.block(member, column, self.style.step, self.style.dash)
-            lines = [f"{' ' * column}{key}:{inline and ' '}{inline}", *below]
-        return [*(" " * column + comment for comment in member.comments), *lines]
+        margin = " " * column
+        key = self.quotes.key(member) or scalar(member.key, self.style, flow=False)
+        quoted = self.quotes.entry(member, column, key)
+        if quoted is not None:
+            return [*(margin + comment for comment in self.quotes.changes.above(member)), *quoted]
+        inline, below = self.block(member, column, self.style.step, self.style.dash)
+        comments = [margin + comment for comment in self.quotes.comments(member)]
+        return [*comments, f"{margin}{key}:{inline and ' '}{inline}", *below]
 
-    def item(self, member: Member, column: int, width: int = 2) -> list[str]:
+    def items(self, members: list[Member], column: int) -> list[str]:
+        """The items of a new block list, as lines; all begin as far behind the dash."""
+        width = self.width(members[0])
+        return [line for member in members for line in self.item(member, column, width)]
+
+    def width(self, member: Member) -> int:
+        """How far behind its dash an item begins."""
+        is_mapping = isinstance(json_of(member.value), dict) and self._call(member) is None
+        return self.style.widths.mapping if is_mapping else self.style.widths.other
+
+    def item(self, member: Member, column: int, width: int) -> list[str]:
         """A block list's item, as lines; its value begins `width` behind the dash."""
+        quoted = self.quotes.item(member, column, width)
+        if quoted is not None:
+            return [*(" " * column + text for text in self.quotes.changes.above(member)), *quoted]
         inline, below = self.block(member, column, width, width)
-        comments = [" " * column + comment for comment in member.comments]
+        comments = [" " * column + comment for comment in self.quotes.comments(member)]
         gap = " " * (width - 1)
+        while not inline and below and below[0].lstrip().startswith("#"):
+            comments.append(" " * column + below.pop(0).lstrip())  # it reads better above the dash
         if not inline and below:
             return [*comments, f"{' ' * column}-{gap}{below[0][column + width :]}", *below[1:]]
         return [*comments, f"{' ' * column}-{inline and gap}{inline}", *below]
 
     def block(self, member: Member, column: int, step: int, dash: int) -> Lines:
         """A value in block style: mappings stand `step` and lists stand `dash` behind `column`."""
-        found = self.pieces.value(member, column)
+        found = self.quotes.value(member, column)
         if found is not None:
             return found
         value = _new(member.value)
@@ -118,12 +119,12 @@ class Writer:
             line = self._short_line(member) if member.key.startswith("Fn::") else None
             if line is not None and column + len(line) <= WIDTH:
                 return line, []
-            return "", [line for item in members(value) for line in self.item(item, column + dash)]
+            return "", self.items(members(value), column + dash)
         return "", [line for entry in members(value) for line in self.entry(entry, column + step)]
 
     def flow(self, member: Member, indent: str) -> str:
         """A value in flow style; `indent` is its last line's, if it spans lines."""
-        found = self.pieces.flow(member, indent)
+        found = self.quotes.flow(member, indent)
         return self._plain_flow(member, indent) if found is None else found
 
     def flow_entry(self, member: Member, indent: str) -> str:
@@ -151,12 +152,14 @@ class Writer:
             return opening + closing
         line = f"{opening}{style.pad}{style.comma.join(texts)}{style.pad}{closing}"
         short = "\n" not in line and len(indent) + len(line) <= WIDTH and _is_flat(value)
-        if not any(item.comments for item in items):
+        comments = [self.quotes.comments(item, in_flow=True) for item in items]
+        if not any(comments):
             if not style.spread or (style.small and short):
                 return line
         lines: list[str] = []
-        for item, text, comma in zip(items, texts, "," * (len(items) - 1) + " ", strict=True):
-            lines += *item.comments, (text + comma).rstrip(" ")
+        commas = "," * (len(items) - 1) + " "
+        for above, text, comma in zip(comments, texts, commas, strict=True):
+            lines += *above, (text + comma).rstrip(" ")
         return "\n".join((opening, *(inner + line for line in lines), indent + closing))
 
     def _call(self, member: Member) -> Member | None:
@@ -167,6 +170,8 @@ class Writer:
         (argument,) = members(value)
         name, inner = argument.key, json_of(argument.value)
         if not self.style.tags(name) or isinstance(argument.value, Alias):
+            return None
+        if self.quotes.key(argument) is not None:  # the author spells the function out
             return None
         if name == "Condition" and member.key:  # there it may be an attribute, not a function
             return None

@@ -6,19 +6,23 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import cast
+from functools import partial
+from typing import NamedTuple, cast
 
 from yaml import YAMLError
 from yaml.nodes import MappingNode, Node
 
 from macro.engine.template.document import Json, canonical
 from macro.engine.template.edits import Edit, apply
+from macro.text.aliases import settled
+from macro.text.changes import Changes, changes_of, keeps
 from macro.text.edited_tree import Branch, DoubledKeyError, grow
 from macro.text.layout import Layout
 from macro.text.line_breaks import Splice, in_order, restored, spliced
 from macro.text.nodes import ALIAS, TooDeepError, compose_yaml, key_of, value_of
 from macro.text.source import LocatedProblem, Source, SourceError, no_collection
-from macro.text.spans import is_flow
+from macro.text.spans import Spans, is_flow
+from macro.text.style import Styles
 
 
 def rewrite(source: Source, edits: Sequence[Edit]) -> str:
@@ -35,21 +39,35 @@ def rewrite(source: Source, edits: Sequence[Edit]) -> str:
         return source.text
     expected = cast("dict[str, Json]", apply(source.template, edits))
     has_aliases = not source.is_json and ALIAS.search(source.body) is not None
+    end = len(source.body)
     with no_collection():
+        spans = Spans(source.body)
+        styles = Styles(source, spans)
+        tree = _grown(source, edits)
         for write_out in (False, True) if has_aliases else (False,):
-            layout = Layout(source, _grown(source, edits), has_aliases, write_out)
-            # Where the text ends without a line break, a block scalar that comes to stand there
-            # may need one.
+            top = tree
+            if has_aliases or not source.is_plain:
+                top = settled(source.root, tree, partial(keeps, spans), has_aliases, write_out)
+            changes = changes_of(spans, top)
+            splices = in_order(Layout(changes, styles).edited(top))
+            # Where the text ends without a line break, a block scalar that comes to be there may
+            # need one.
             for ending in ("", "\n"):
-                if _means(source, layout, ending, expected, has_aliases):
-                    end = len(source.body)
-                    splices = [*layout.splices, (end, end, ending)]
+                new = _New(top, changes, [*splices, (end, end, ending)])
+                if _means(source, new, expected, has_aliases):
                     mark = "\ufeff" if source.text.startswith("\ufeff") else ""
-                    text = source.text.removeprefix(mark)
-                    return mark + restored(text, splices)
+                    return mark + restored(source.text.removeprefix(mark), new.splices)
     message = "The rewritten text would not mean what was intended, so nothing is written."
     fix = "This is a fault of PrivateImage: please report it, with the template if you can."
     raise SourceError(source.name, (LocatedProblem(1, 1, "PI006", message, fix),))
+
+
+class _New(NamedTuple):
+    """A rewritten text, as what becomes of the old one."""
+
+    top: Branch
+    changes: Changes
+    splices: list[Splice]
 
 
 def _grown(source: Source, edits: Sequence[Edit]) -> Branch:
@@ -60,20 +78,18 @@ def _grown(source: Source, edits: Sequence[Edit]) -> Branch:
         raise SourceError(source.name, tuple(source.doubled_keys(error.node))) from None
 
 
-def _means(
-    source: Source, layout: Layout, ending: str, expected: dict[str, Json], has_aliases: bool
-) -> bool:
+def _means(source: Source, new: _New, expected: dict[str, Json], has_aliases: bool) -> bool:
     """Whether the new text means what is expected.
 
     Where the meaning of a line cannot depend on far lines (block style, no aliases, no `|+`, whose
     value goes on to the next key), unchanged resources are left out on both sides: they are whole
     lines in both texts.
     """
-    splices = layout.splices
+    splices = new.splices
     if source.is_json:
         return canonical(json.loads(spliced(source.body, splices))) == canonical(expected)
     if source.is_plain and not has_aliases and not re.search(r"[|>]\d?\+", source.body):
-        unchanged = _unchanged_resources(layout)
+        unchanged = _unchanged_resources(new)
         resources = cast("dict[str, Json]", expected["Resources"])
         if unchanged and len(unchanged) == len(resources):
             unchanged.popitem()  # without any, there would be no mapping
@@ -82,26 +98,26 @@ def _means(
         splices = in_order((*splices, *unchanged.values()))
     odd: list[MappingNode] = []
     try:
-        root = compose_yaml(spliced(source.body, splices) + ending)
+        root = compose_yaml(spliced(source.body, splices))
         found = value_of(root, odd.append) if root is not None else None
     except (YAMLError, TooDeepError, RecursionError):  # the last for an alias within its own node
         return False
     return not (odd and source.is_plain) and canonical(found) == canonical(expected)
 
 
-def _unchanged_resources(layout: Layout) -> dict[str, Splice]:
+def _unchanged_resources(new: _New) -> dict[str, Splice]:
     """Splices that take unchanged resources out of the text, by key; never the last resource."""
-    member = layout.top.members["Resources"]
+    spans, changes = new.changes.spans, new.changes
+    member = new.top.members["Resources"]
     value = member.value
     node = value.node if isinstance(value, Branch) else value
-    if not isinstance(node, MappingNode) or is_flow(node) or not layout.plans.keeps(member):
+    if not isinstance(node, MappingNode) or is_flow(node) or not changes.keeps(member):
         return {}
     stay = set(range(len(node.value)))
     if isinstance(value, Branch):
-        kept = layout.plans.of(value).kept.items()
+        kept = changes.of(value).kept.items()
         stay = {number for number, entry in kept if isinstance(entry.value, Node)}
-    spans = layout.spans
-    touched = sorted(index for start, end, _ in layout.splices for index in (start, end))
+    touched = sorted(index for start, end, _ in new.splices for index in (start, end))
     found = {}
     begin = spans.break_before(spans.entry_start(node, 0))
     for number in range(len(node.value) - 1):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from yaml.nodes import MappingNode, Node, SequenceNode
+from yaml.nodes import CollectionNode, MappingNode, Node, SequenceNode
 
+from macro.text.nodes import Alias, function
 from macro.text.source import Source
-from macro.text.spans import Spans, is_flow, nodes_below
+from macro.text.spans import Spans, is_flow
 
 # Functions with a short tag: the AWS CloudFormation template reference, "Intrinsic functions".
 SHORT = frozenset(
@@ -20,6 +22,13 @@ SHORT = frozenset(
 )
 
 
+class Widths(NamedTuple):
+    """How far behind its dash an item of a block list begins: a mapping, or anything else."""
+
+    mapping: int = 2
+    other: int = 2
+
+
 class Style(NamedTuple):
     """How the text around a place is written."""
 
@@ -27,6 +36,7 @@ class Style(NamedTuple):
     tags: Callable[[str], bool] = SHORT.__contains__  # whether a function has a short tag here
     step: int = 2  # the indentation of a block mapping below its key
     dash: int = 2  # the same of a block list
+    widths: Widths = Widths()
     unit: str = "  "  # one level's indentation in flow style that spans lines
     comma: str = ", "  # in flow style that stands in one line
     colon: str = ": "
@@ -44,31 +54,22 @@ class Styles:
         self.style = _of_text(source)
 
     def around(self, chain: Sequence[Node]) -> Style:
-        """The style within the last of these collections, each of which stands in the one before:
-        as the nearest of its siblings, or of the siblings of what it stands in."""
-        step = dash = None
-        for node in reversed(chain):
-            for is_list, offset in self._offsets(node):
-                if is_list:
-                    dash = offset if dash is None else dash
-                else:
-                    step = offset if step is None else step
-                if step is not None and dash is not None:
-                    return self.style._replace(step=step, dash=dash)
-        step = 2 if step is None else step
-        if dash is None:
-            dash = step if self._first_dash is None else self._first_dash
-        return self.style._replace(step=step, dash=dash)
+        """The style within the last of these collections, each of which is in the one before.
 
-    def item_width(self, node: Node) -> int:
-        """How far behind its dash an item of a block list begins: as its mappings do, if any."""
-        spans = self.spans
-        widths: dict[bool, int] = {}
-        for number, item in enumerate(node.value):
-            dash, start = spans.entry_start(node, number), int(item.start_mark.index)
-            if spans.line_start(dash) == spans.line_start(start) and start > dash + 1:
-                widths.setdefault(isinstance(item, MappingNode), start - dash)
-        return widths.get(True, widths.get(False, 2))
+        Mappings are indented as the nearest of its siblings, or of the siblings of what it is in;
+        so are lists, if there are any within its resource, and otherwise as most of the text.
+        """
+        if self.style.is_json:
+            return self.style
+        steps = (self._offsets(node, MappingNode) for node in reversed(chain))
+        step = next((offset for offsets in steps for offset in offsets), 2)
+        lists = (_commonest(self._offsets(node, SequenceNode)) for node in reversed(chain[2:]))
+        dash = next((offset for offset in lists if offset is not None), self._lists.dash)
+        return self.style._replace(
+            step=step,
+            dash=step if dash is None else dash,
+            widths=_widths(self._item_widths(chain[-1])) or self._lists.widths,
+        )
 
     def is_spaced(self, chain: Sequence[Node]) -> bool:
         """Whether blank lines separate the entries of the last of these collections."""
@@ -107,23 +108,93 @@ class Styles:
         spans = self.spans
         return "\n" not in spans.text[spans.inside(node) : spans.entry_start(node, 0)]
 
-    def _offsets(self, node: Node) -> Iterator[tuple[bool, int]]:
-        """For each block collection in a block mapping: whether it is a list, and its offset."""
-        if not isinstance(node, MappingNode) or is_flow(node):
+    def _offsets(self, node: Node, kind: type[CollectionNode]) -> Iterator[int]:
+        """How far each block collection of a kind in a block mapping is indented."""
+        if isinstance(node, MappingNode) and not is_flow(node):
+            for key, value in node.value:
+                offset = self._offset(key, value) if isinstance(value, kind) else None
+                if offset is not None:
+                    yield offset
+
+    def _offset(self, key: Node, value: CollectionNode) -> int | None:
+        """How far a block collection is indented below its key; None for one in flow style, and
+        where a tag or an anchor has a line of its own between them."""
+        if value.flow_style or not value.value or isinstance(key, Alias):
+            return None
+        start, column = value.start_mark, int(key.start_mark.column)
+        is_behind = start.line == key.end_mark.line
+        if self.spans.text[start.index] not in "!&":
+            return None if is_behind else int(start.column) - column
+        first = self.spans.entry_start(value, 0)
+        if is_behind or self.spans.line_start(first) <= start.index:
+            return self.spans.column(first) - column
+        return None
+
+    def _item_widths(self, node: Node) -> Iterator[tuple[bool, int]]:
+        """For each item of a block list: whether it is a mapping, and how far behind its dash."""
+        if not isinstance(node, SequenceNode) or is_flow(node):
             return
         spans = self.spans
-        column = spans.column(spans.entry_start(node, 0))
-        for _, value in node.value:
-            if isinstance(value, (MappingNode, SequenceNode)) and not is_flow(value):
-                start = spans.entry_start(value, 0)
-                if spans.leads(start):
-                    yield isinstance(value, SequenceNode), spans.column(start) - column
+        for number, item in enumerate(node.value):
+            dash, start = spans.entry_start(node, number), int(item.start_mark.index)
+            if spans.line_start(dash) == spans.line_start(start) and start > dash + 1:
+                yield _is_mapping(item), start - dash
 
     @cached_property
-    def _first_dash(self) -> int | None:
-        """How far the first block list of the text stands behind its key; None: there is none."""
-        offsets = (found for node in nodes_below(self.root) for found in self._offsets(node))
-        return next((offset for is_list, offset in offsets if is_list), None)
+    def _lists(self) -> _Lists:
+        """How most block lists of the text are written."""
+        offsets: list[int] = []
+        widths: list[tuple[bool, int]] = []
+        todo: list[CollectionNode] = [self.root]
+        for node in todo:
+            for entry in node.value:
+                key, value = entry if isinstance(entry, tuple) else (None, entry)
+                if not isinstance(value, CollectionNode) or value.flow_style:
+                    continue
+                todo.append(value)
+                if isinstance(value, SequenceNode) and key is not None:
+                    offset = self._offset(key, value)
+                    offsets += [] if offset is None else [offset]
+                if isinstance(value, SequenceNode) and value.value:
+                    dash, item = value.start_mark, value.value[0]
+                    is_tagged = self.spans.text[dash.index] != "-"
+                    if (
+                        not (is_tagged or isinstance(item, Alias))
+                        and item.start_mark.line == dash.line
+                    ):
+                        widths.append((_is_mapping(item), item.start_mark.column - dash.column))
+        common = ((kind, _commonest(w for k, w in widths if k == kind)) for kind in (True, False))
+        return _Lists(
+            _commonest(offsets),
+            _widths((kind, width) for kind, width in common if width is not None) or Widths(),
+        )
+
+
+class _Lists(NamedTuple):
+    """How most block lists of a text are written; `dash` is None where there are none."""
+
+    dash: int | None
+    widths: Widths
+
+
+def _widths(found: Iterable[tuple[bool, int]]) -> Widths | None:
+    """The first width of mappings and of other items, either for both; None: there is neither."""
+    first = dict(reversed(list(found)))
+    if not first:
+        return None
+    either = next(iter(first.values()))
+    return Widths(first.get(True, either), first.get(False, either))
+
+
+def _is_mapping(node: Node) -> bool:
+    """Whether a node is a block mapping without a tag."""
+    return isinstance(node, MappingNode) and not is_flow(node) and function(node) is None
+
+
+def _commonest(values: Iterable[int]) -> int | None:
+    """The value that occurs most often, the first of several; None: there are none."""
+    counts = Counter(values).most_common(1)
+    return counts[0][0] if counts else None
 
 
 _BLANK = re.compile(r"\n[ \t]*\n")

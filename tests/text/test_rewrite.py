@@ -7,6 +7,7 @@ from textwrap import dedent
 
 import pytest
 
+from edited_text import edited
 from macro.engine.template.document import Json, Path
 from macro.engine.template.edits import Edit
 from macro.text.rewrite import rewrite
@@ -24,13 +25,6 @@ POLICY: Json = {
     },
 }
 CONDITIONAL: Json = {"Fn::If": ["WithSecret", POLICY, {"Ref": "AWS::NoValue"}]}
-
-
-def edited(text: str, *edits: Edit) -> str:
-    """The text with the edits, having been checked that it then comes back as it is."""
-    new = rewrite(parse(text.encode(), "t.yaml"), edits)
-    assert rewrite(parse(new.encode(), "t.yaml"), []) == new
-    return new
 
 
 def expansion(at: Path = CONTAINER, *, conditional: bool = False) -> list[Edit]:
@@ -417,8 +411,8 @@ def test_shorthand_that_is_only_an_image() -> None:
     assert replaced == containers(
         """\
           - Name: web
-            Image: docker.io/b:1
             # quay
+            Image: docker.io/b:1
             Essential: true
         """
     )
@@ -724,7 +718,7 @@ def test_the_transform_in_the_first_line_goes() -> None:
     edit = Edit("remove", ("Transform",))
     assert edited("Transform: PrivateImage\nResources: {}\n", edit) == "Resources: {}\n"
     assert edited("Transform: P # p\r\nResources: {}", edit) == "Resources: {}"
-    assert edited("\ufeffTransform: P\n\nResources: {}", edit) == "\ufeff\nResources: {}"
+    assert edited("\ufeffTransform: P\n\nResources: {}", edit) == "\ufeffResources: {}"
     assert edited("Resources: {}\nTransform: PrivateImage", edit) == "Resources: {}"
 
 

@@ -62,7 +62,7 @@ class Values:
         if not isinstance(declared, dict) or _is_resolved_by_ssm(declared):
             return None
         given = _as_text(self._given.get(name))
-        if given is not None and given.strip("*") and _NESTED_PLACEHOLDER not in given:
+        if given is not None and not _is_masked(given):
             return _Found((given,))
         allowed = declared.get("AllowedValues")
         if isinstance(allowed, list) and all(_as_text(one) is not None for one in allowed):
@@ -108,7 +108,7 @@ class Values:
                 return _Found((dict(turn)[name],))
             case {"Ref": str(name)}:
                 found = self.parameter(name)
-                if found is None or len(found.values) != 1:
+                if found is None or len(found.values) != 1 or not found.values[0]:
                     return None
                 items = [item.strip() for item in found.values[0].split(",")]
                 return _Found(tuple(dict.fromkeys(items)), found.defaults)
@@ -273,6 +273,11 @@ class Values:
         if any(int(index) >= len(items) for items in lists):
             return None
         return _Found(tuple(items[int(index)] for items in lists), found.defaults)
+
+
+def _is_masked(given: str) -> bool:
+    """Whether a parameter's value is not the one that is deployed; an empty one is."""
+    return bool(given) and (not given.strip("*") or _NESTED_PLACEHOLDER in given)
 
 
 def _is_resolved_by_ssm(declared: Json) -> bool:

@@ -129,6 +129,9 @@ def _parts(value: Json, loop_variables: Collection[str]) -> Iterator[str | Unkno
             if str(index).isdecimal() and int(index) < len(fields):
                 yield from fields[int(index)]
                 return
+    if isinstance(value, (int, float)):  # for CloudFormation a text, as "true" and "1" are
+        yield str(value).lower() if isinstance(value, bool) else str(value)
+        return
     yield Unknown(value)
 
 
