@@ -132,6 +132,17 @@ def test_a_code_can_be_ignored_by_an_option(ignored: str, linted: Callable[..., 
     )
 
 
+def test_findings_are_sarif_with_what_the_extra_installs(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "t.yaml").write_text(BAD, "utf-8")
+    assert lint(["--format", "sarif", "--", "t.yaml"]) == 2
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    assert [one["ruleId"] for one in run["results"]] == ["EPI103", "EPI101"]
+    described = {rule["id"]: rule["fullDescription"] for rule in run["tool"]["driver"]["rules"]}
+    assert described["EPI101"] == {"text": CODES["PI101"][1]}
+
+
 def test_a_code_can_be_ignored_in_the_template(linted: Callable[..., list[str]]) -> None:
     ignoring = "Metadata: {cfn-lint: {config: {ignore_checks: [EPI103]}}}\n"
     assert linted(BAD + ignoring) == BAD_FINDINGS[1:]
