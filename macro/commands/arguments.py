@@ -293,7 +293,8 @@ def _add_login(commands: _Commands[argparse.ArgumentParser]) -> None:
         "--password-stdin",
         action="store_true",
         required=True,
-        help="read the password from standard input, the only way to give it (no default: required)",
+        help="read the password from standard input, the only way to give it"
+        " (no default: required)",
     )
     # Named so that it is refused without being repeated, which would put it into a log.
     command.add_argument("--password", nargs="?", action=_Refused, help=argparse.SUPPRESS)

@@ -28,7 +28,8 @@ class QuietParser(argparse.ArgumentParser):
 
 
 def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
-    """The options, with the command's own `parser`. Exits with 2 where there are arguments that the command does not take."""
+    """The options, with the command's own `parser`. Exits with 2 where there are arguments that the
+    command does not take."""
     options, rest = parser.parse_known_args(arguments)
     if rest:
         is_login = options.command == "login"
