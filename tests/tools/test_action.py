@@ -203,6 +203,14 @@ def test_verify_that_fails_annotates_the_line(runner: Runner) -> None:
     assert re.search(r"^::error file=stacks/web.yaml,line=\d+", done.stderr, re.MULTILINE)
 
 
+def test_the_page_lists_the_inputs() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text("utf-8").partition("### GitHub Action")[2]
+    section = page.partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(ACTION["inputs"])
+    (used,) = (yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", section, re.S))
+    assert used[0]["with"].keys() <= ACTION["inputs"].keys()
+
+
 def test_no_input_is_put_into_a_script() -> None:
     # It would be run as code: https://docs.github.com/actions/security-for-github-actions
     assert [name for name, step in STEPS.items() if "${{" in step["run"]] == []
