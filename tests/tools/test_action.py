@@ -207,7 +207,9 @@ def test_the_page_lists_the_inputs() -> None:
     page = (ROOT / "docs" / "cli.md").read_text("utf-8").partition("### GitHub Action")[2]
     section = page.partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(ACTION["inputs"])
-    (used,) = (yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", section, re.S))
+    (used,) = (
+        yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    )
     assert used[0]["with"].keys() <= ACTION["inputs"].keys()
 
 
