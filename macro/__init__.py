@@ -2,7 +2,4 @@
 
 from macro.engine import __version__
 
-PROJECT_URL = "https://example.com/private-image"
-"""Where the project is published; pyproject.toml names it too."""
-
-__all__ = ["PROJECT_URL", "__version__"]
+__all__ = ["__version__"]

@@ -9,6 +9,10 @@ from macro.commands.quiet_parser import QuietParser
 
 PROGRAM = "private-image"
 
+LINT_FORMATS = ("quiet", "parseable", "json", "junit", "pretty", "sarif")
+
+LINT_LEVELS = ("informational", "warning", "error", "none")
+
 SHELLS = ("bash", "zsh", "fish", "tcsh", "powershell")
 
 EXPAND_EXAMPLES = f"""\
@@ -40,8 +44,9 @@ examples:
   {PROGRAM} lint template.yaml
   {PROGRAM} lint --regions eu-west-1 --format sarif -- templates/*.yaml
 
-It takes the options of cfn-lint, which the extra "lint" installs:
+These are the most used options of cfn-lint, which the extra "lint" installs:
   pip install 'private-image-macro[lint]'
+All others work too: python -m cfnlint --help
 """
 
 SETTINGS_EXAMPLES = f"""\
@@ -75,9 +80,9 @@ def parser() -> QuietParser:
     settings = _add_command(
         commands,
         "settings",
-        "check the account's settings, and print them for the macro's deployment",
-        "Checks the account's settings, and prints them in one line as the parameter\n"
-        "Settings of the macro's deployment takes them.",
+        "check the account's settings and print them for the macro's deployment",
+        "Checks the account's settings and prints them on one line, in the form that\n"
+        "the parameter Settings of the macro's deployment takes.",
         SETTINGS_EXAMPLES,
     )
     settings.add_argument("file", metavar="FILE", help="the settings, YAML or JSON")
@@ -108,13 +113,15 @@ def _add_command(
     description: str,
     examples: str,
 ) -> argparse.ArgumentParser:
-    return commands.add_parser(
+    command = commands.add_parser(
         name,
         help=summary,
         description=description,
         epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    command.set_defaults(parser=command)
+    return command
 
 
 def _add_expand(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -122,7 +129,7 @@ def _add_expand(commands: _Commands[argparse.ArgumentParser]) -> None:
         commands,
         "expand",
         "write templates with their PrivateImage blocks expanded",
-        "Writes a template that CloudFormation deploys as it is: every PrivateImage\n"
+        "Writes templates that CloudFormation deploys as they are: every PrivateImage\n"
         "block becomes an image, its credentials and a grant. All other lines stay as\n"
         "you wrote them.",
         EXPAND_EXAMPLES,
@@ -134,7 +141,7 @@ def _add_expand(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="a template, YAML or JSON; a folder of them; a pattern such as 'stacks/**/*.yaml';"
         " - is standard input (default: none; with --check, the current folder)",
     )
-    group = command.add_argument_group("where it goes")
+    group = command.add_argument_group("output")
     places = group.add_mutually_exclusive_group()
     places.add_argument(
         "-o", "--output", metavar="FILE", help="write to this file (default: standard output)"
@@ -142,49 +149,81 @@ def _add_expand(commands: _Commands[argparse.ArgumentParser]) -> None:
     places.add_argument(
         "--output-dir",
         metavar="DIR",
-        help="write under this folder, each file in the place of its source (default: none)",
+        help="write into this folder, in the same subfolders as the sources (default: none)",
     )
     places.add_argument(
-        "--in-place", action="store_true", help="write into the files themselves (default: no)"
+        "--in-place", action="store_true", help="overwrite the files themselves (default: no)"
     )
     group.add_argument(
         "--keep-going",
         action="store_true",
-        help="write what has no problem even if another file has one (default: write nothing then)",
+        help="write the files without problems even if others have some (default: write none)",
     )
-    group = command.add_argument_group("see it first", "These write nothing.")
+    group = command.add_argument_group("preview", "These write nothing.")
     views = group.add_mutually_exclusive_group()
     views.add_argument(
-        "--diff", action="store_true", help="show what changes, as a unified diff (default: no)"
+        "--diff", action="store_true", help="show the changes as a unified diff (default: no)"
     )
     views.add_argument(
-        "--explain", action="store_true", help="show who may then read what (default: no)"
+        "--explain", action="store_true", help="show which role may read which secret (default: no)"
     )
     views.add_argument(
         "--format",
         metavar="FORMAT",
         choices=["text", "json", "mermaid", "sarif"],
         default="text",
-        help="text, or json: edits (RFC 6902), grants and problems; mermaid: a diagram of who may"
-        " read what;"
-        " sarif: problems, for code scanning (default: text)",
+        help="text; json: edits (RFC 6902), grants and problems; mermaid: a diagram of which role"
+        " may read which secret; sarif: problems, for code scanning (default: text)",
     )
     group.add_argument(
         "--check",
         action="store_true",
-        help="exit with 1 if what was written before is not up to date (default: no)",
+        help="exit with 1 if the files written before are not up to date (default: no)",
     )
     _add_deployment(command)
 
 
 def _add_lint(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    return _add_command(
+    """Adds `lint`. Its options are cfn-lint's, which reads them: here they are for help and
+    completion."""
+    command = _add_command(
         commands,
         "lint",
-        "run cfn-lint on what CloudFormation will see",
-        "Runs cfn-lint on templates as they are once PrivateImage is expanded.",
+        "run cfn-lint on templates as they are after the expansion",
+        "Runs cfn-lint on templates as they are after the expansion, with its\n"
+        "configuration and its exit codes. Each finding is at the line that you wrote.",
         LINT_EXAMPLES,
     )
+    command.usage = f"{PROGRAM} lint [OPTION ...] [--] FILE ..."
+    command.add_argument("paths", metavar="FILE", nargs="*", help="a template, YAML or JSON")
+    command.add_argument(
+        "-f",
+        "--format",
+        metavar="FORMAT",
+        choices=LINT_FORMATS,
+        help=f"{', '.join(LINT_FORMATS)} (default: two lines for each finding)",
+    )
+    for options, metavar, text in (
+        (("-r", "--regions"), "REGION", "the Regions to lint for (default: us-east-1)"),
+        (("-i", "--ignore-checks"), "ID", "rules to leave out (default: none)"),
+        (("-c", "--include-checks"), "ID", "rules to include too, such as I (default: none)"),
+        (("-x", "--configure-rule"), "RULE", "settings of rules: ID:KEY=VALUE (default: none)"),
+        (("--parameters",), "NAME=VALUE", "the values of parameters (default: the template's own)"),
+        (("--parameter-files",), "FILE", "files of parameters' values (default: none)"),
+        (("--deployment-files",), "FILE", "deployment files of Git sync (default: none)"),
+    ):
+        command.add_argument(*options, metavar=metavar, nargs="+", help=text)
+    command.add_argument(
+        "--config-file", metavar="FILE", help="the configuration (default: .cfnlintrc)"
+    )
+    command.add_argument(
+        "--non-zero-exit-code",
+        metavar="LEVEL",
+        choices=LINT_LEVELS,
+        help=f"the least finding that makes the command fail: {', '.join(LINT_LEVELS)}"
+        " (default: informational)",
+    )
+    return command
 
 
 def _add_verify(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -192,39 +231,39 @@ def _add_verify(commands: _Commands[argparse.ArgumentParser]) -> None:
         commands,
         "verify",
         "ask AWS and the registries whether the containers will be able to pull",
-        "Checks before the deploy that each secret can be read and holds a login, that\n"
-        "its key and its role let it be read, and that the registry has the image.\n"
-        "Changes nothing. No value of a secret is ever shown.",
+        "Checks, before you deploy, that each secret can be read and holds a login, that\n"
+        "the role may read it and use its key, and that the registry has the image.\n"
+        "Changes nothing, and never shows the value of a secret.",
         VERIFY_EXAMPLES,
     )
-    command.add_argument("paths", metavar="FILE", nargs="+", help="as in expand")
+    command.add_argument("paths", metavar="FILE", nargs="+", help="as for expand")
     _add_deployment(command)
-    group = command.add_argument_group("what is checked, and how it is reported")
+    group = command.add_argument_group("checks and report")
     group.add_argument(
         "--stack-name",
         metavar="NAME",
-        help="the stack, if it exists: its parameters, secrets, keys and roles are then known"
+        help="the stack, if it exists, so that its parameters, secrets, keys and roles are known"
         " (default: none)",
     )
     group.add_argument(
         "--strict",
         action="store_true",
-        help="exit with 1 if something could not be checked (default: only if it failed)",
+        help="exit with 1 if something could not be checked (default: only if a check failed)",
     )
     group.add_argument(
         "--format",
         metavar="FORMAT",
         choices=["text", "json"],
         default="text",
-        help="text, or json: the same as data (default: text)",
+        help="text, or json for the same as data (default: text)",
     )
     group.add_argument(
         "--skip-registry",
         metavar="HOST",
         action="append",
         default=[],
-        help="do not ask this registry, which only the tasks can reach; may be repeated"
-        " (default: ask all)",
+        help="do not contact this registry, which only the tasks can reach; may be repeated"
+        " (default: contact all)",
     )
     _add_plain_http(group)
 
@@ -240,20 +279,23 @@ def _add_login(commands: _Commands[argparse.ArgumentParser]) -> None:
     command = _add_command(
         commands,
         "login",
-        "check a login at its registry, then put it into Secrets Manager",
+        "check a login at its registry, then store it in Secrets Manager",
         "Checks the login, creates or updates the secret, and prints its ARN.\n"
-        "The password comes by standard input and is never shown.",
+        "The password is read from standard input and never shown.",
         LOGIN_EXAMPLES,
     )
-    command.add_argument("registry", metavar="REGISTRY", help="its host, as images name it")
     command.add_argument(
-        "--username", metavar="NAME", required=True, help="the login's name (no default: required)"
+        "registry", metavar="REGISTRY", help="the registry's host, as in the names of images"
+    )
+    command.add_argument(
+        "--username", metavar="NAME", required=True, help="the username (no default: required)"
     )
     command.add_argument(
         "--password-stdin",
         action="store_true",
         required=True,
-        help="take the password from standard input, the only way (no default: required)",
+        help="read the password from standard input, the only way to give it"
+        " (no default: required)",
     )
     # Named so that it is refused without being repeated, which would put it into a log.
     command.add_argument("--password", nargs="?", action=_Refused, help=argparse.SUPPRESS)
@@ -275,8 +317,8 @@ def _add_login(commands: _Commands[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--pull-through-cache",
         action="store_true",
-        help="let ECR's pull-through cache read the secret too: its name then begins with"
-        " ecr-pullthroughcache/, and it holds the password as accessToken too (default: no)",
+        help="make the secret readable for ECR's pull-through cache as well: its name begins with"
+        " ecr-pullthroughcache/, and it also holds the password as accessToken (default: no)",
     )
     command.add_argument(
         "--yes", action="store_true", help="overwrite an existing secret (default: ask first)"
@@ -292,7 +334,7 @@ def _add_plain_http(command: argparse._ActionsContainer) -> None:
         metavar="HOST",
         action="append",
         default=[],
-        help="this registry has no TLS, and gets the login unencrypted; may be repeated"
+        help="call this registry without TLS, which sends it the login unencrypted; may be repeated"
         " (default: none)",
     )
 
@@ -312,7 +354,7 @@ def _add_profile(command: argparse._ActionsContainer) -> None:
 
 
 def _add_deployment(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("what is deployed, as far as it is known")
+    group = command.add_argument_group("what is known of the deployment")
     group.add_argument(
         "-p",
         "--parameter",
@@ -332,7 +374,7 @@ def _add_deployment(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--config-env",
         metavar="ENV",
-        help="take values and Region from this environment of the SAM CLI's configuration"
+        help="take values and the Region from this environment of the SAM CLI's configuration"
         " (default: none)",
     )
     group.add_argument(
@@ -343,13 +385,13 @@ def _add_deployment(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--settings",
         metavar="FILE",
-        help="the account's settings, YAML or JSON, as the macro has them (default: none)",
+        help="the account's settings, YAML or JSON, as the macro was given them (default: none)",
     )
     group.add_argument(
         "--macro-name",
         metavar="NAME",
-        help="what the macro is registered as in the account (default: PrivateImage, or the name"
-        " that begins with it in the template's Transform)",
+        help="the name of the macro in the account (default: PrivateImage, or a name in the"
+        " template's Transform that begins with it)",
     )
     _add_region(group)
     group.add_argument(

@@ -82,7 +82,7 @@ def _run(arguments: list[str]) -> int:
     from macro.commands.files import STDIN
 
     if not options.paths and not options.check:
-        parser().error("expand needs a FILE")
+        options.parser.error("name a FILE")
     options.paths = options.paths or ["."]
     options.output = None if options.output == STDIN else options.output  # where it goes anyway
     return expand_files(options)
@@ -90,12 +90,8 @@ def _run(arguments: list[str]) -> int:
 
 def _lint(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(arguments):
-        print(lint_help(), flush=True)
-        try:
-            from macro.commands.lint_files import lint
-        except ModuleNotFoundError:
-            return OK
-        print("the options of cfn-lint:\n", flush=True)
+        print(lint_help(), end="")
+        return OK
     from macro.commands.lint_files import lint
 
     return lint(arguments)

@@ -190,10 +190,9 @@ def _write(options: argparse.Namespace, results: list[FileExpansion]) -> None:
 def _summarize(options: argparse.Namespace, results: list[FileExpansion]) -> None:
     """Prints how many files came to what."""
     wrong = sum(bool(one.problems or one.unreadable) for one in results)
+    done = "up to date" if options.check else "to expand" if _view(options) else "expanded"
     counts = {
-        "up to date" if options.check else "expanded": sum(
-            one.expanded is not None and not one.stale for one in results
-        ),
+        done: sum(one.expanded is not None and not one.stale for one in results),
         "unchanged": sum(one.untouched is not None and not one.stale for one in results),
         "not up to date": sum(bool(one.stale) for one in results),
         "with problems": wrong,

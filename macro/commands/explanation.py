@@ -18,7 +18,7 @@ from macro.engine.grants.placement import Placed
 from macro.engine.grants.roles import NamedRole, TemplateRole
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, get
-from macro.engine.template.intrinsics import Text, parse
+from macro.engine.template.intrinsics import Text, Unknown, parse
 
 # Registries that everybody may pull from without a login, and that give no more to whoever has one.
 # https://learn.microsoft.com/azure/container-registry/container-registry-firewall-access-rules,
@@ -78,17 +78,25 @@ def explain(template: dict[str, Json], expansion: Expansion) -> Explanation:
 def _container_names(
     template: dict[str, Json], containers: Iterable[PrivateContainer]
 ) -> dict[Path, str]:
-    """A name for each container, by its path: its own where no other one has it."""
+    """A name for each container, by its path: its own where no other one has it. Containers that
+    have none, as in the node ranges of a job, are numbered where a resource has several."""
     own: dict[Path, tuple[str, str]] = {}
+    nameless: dict[str, list[Path]] = {}
     for one in containers:
         body = reduce(lambda node, step: node[step], one.path, cast("Any", template))
         name = get(body, "Name")
         own[one.path] = one.resource.logical_id, name if isinstance(name, str) else ""
+        if not own[one.path][1]:
+            nameless.setdefault(one.resource.logical_id, []).append(one.path)
     count = Counter(name for _, name in own.values())
-    return {
-        path: resource if not name else name if count[name] == 1 else f"{resource}/{name}"
-        for path, (resource, name) in own.items()
-    }
+
+    def shown(path: Path, resource: str, name: str) -> str:
+        if name:
+            return name if count[name] == 1 else f"{resource}/{name}"
+        several = nameless[resource]
+        return resource if len(several) == 1 else f"{resource}#{several.index(path) + 1}"
+
+    return {path: shown(path, *names) for path, names in own.items()}
 
 
 def _image(one: PrivateContainer, name: str) -> PulledImage:
@@ -159,10 +167,35 @@ def _short(value: Json) -> str:
         case {"Fn::Select": [1, {"Fn::Split": ["role/", role]}]}:
             # As the name of a role is taken out of its ARN, with the separator behind it.
             return _unwrapped(_short(role).removesuffix("role/"))
-    text = _with_placeholders(parse(value)) or json.dumps(value)
+        case {"Fn::ImportValue": name}:
+            return f"import {_short(name)}"
+        case {"Fn::GetStackOutput": {"StackName": stack, "OutputName": output}}:
+            return f"output {_short(output)} of stack {_short(stack)}"
+        case {"Fn::FindInMap": [*names]}:
+            return ".".join(_short(name) for name in names)
+        case list():
+            return f"[{', '.join(_short(one) for one in value)}]"
+        case dict() if len(value) == 1 and parse(value) == (Unknown(value),):
+            ((function, arguments),) = value.items()
+            given = arguments if isinstance(arguments, list) else [arguments]
+            return f"{function.removeprefix('Fn::')}({', '.join(_short(one) for one in given)})"
+        case dict() if len(value) == 1:
+            return _text(parse(value))
+    return json.dumps(value)
+
+
+def _text(text: Text) -> str:
+    """A text with its unknown parts as `Fn::Sub` writes them, without what every ARN of the stack's
+    own account begins with."""
+    written = "".join(part if isinstance(part, str) else _placeholder(part) for part in text)
     for prefix in _HERE:
-        text = text.removeprefix(prefix)
-    return text
+        written = written.removeprefix(prefix)
+    return written
+
+
+def _placeholder(part: Unknown) -> str:
+    short = _short(part.value)
+    return short if short.startswith("${") else f"${{{short}}}"
 
 
 def _unwrapped(text: str) -> str:
@@ -174,22 +207,6 @@ _HERE = (
     "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:",
     "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:",
 )
-
-
-def _with_placeholders(text: Text) -> str | None:
-    """A text with its unknown parts as `Fn::Sub` writes them; None where it cannot."""
-    parts = []
-    for part in text:
-        match part if isinstance(part, str) else part.value:
-            case str(known):
-                parts.append(known)
-            case {"Ref": str(name)}:
-                parts.append(f"${{{name}}}")
-            case {"Fn::GetAtt": [str(name), str(attribute)]}:
-                parts.append(f"${{{name}.{attribute}}}")
-            case _:
-                return None
-    return "".join(parts)
 
 
 # As text

@@ -15,7 +15,7 @@ _SAFE = re.compile(
 )
 _NOT_REPEATED = (
     "login does not take these arguments, which are not repeated here: one may be a password."
-    " The password comes by standard input: --password-stdin"
+    " Give the password on standard input, with --password-stdin"
 )
 
 
@@ -37,10 +37,10 @@ class QuietParser(argparse.ArgumentParser):
 
 
 def parse(parser: QuietParser, arguments: Sequence[str]) -> argparse.Namespace:
-    """The options. Exits with 2 where there are arguments that the command does not take."""
+    """The options, with the command's own `parser`. Exits with 2 where there are arguments that the
+    command does not take."""
     parser.quiet = "login" in arguments
     options, rest = parser.parse_known_args(arguments)
-    parser.quiet = options.command == "login"
     if rest:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        options.parser.error(f"unrecognized arguments: {' '.join(rest)}")
     return options

@@ -6,9 +6,10 @@ Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, metadata
 from urllib.parse import quote
 
-from macro import PROJECT_URL, __version__
+from macro import __version__
 from macro.commands.file_expansion import FileExpansion
 from macro.commands.files import STDIN
 from macro.commands.output import as_json
@@ -40,12 +41,14 @@ def as_sarif(results: Iterable[FileExpansion]) -> str:
     unread: list[Json] = [
         {"level": "error", "message": {"text": one.unreadable}} for one in given if one.unreadable
     ]
+    address = _address()
+    stale = "An expansion is not up to date", "Its source has changed since."
+    rules = {**TEXT_CODES, **CODES, STALE: stale}
     driver: dict[str, Json] = {
         "name": "PrivateImage",
         "version": __version__,
-        "informationUri": PROJECT_URL,
-        "rules": [_rule(code, *words) for code, words in {**TEXT_CODES, **CODES}.items()]
-        + [_rule(STALE, "an expansion that is not up to date", "its source has changed since")],
+        **({"informationUri": address} if address else {}),
+        "rules": [_rule(code, *words, address) for code, words in rules.items()],
     }
     run: dict[str, Json] = {
         "tool": {"driver": driver},
@@ -56,16 +59,34 @@ def as_sarif(results: Iterable[FileExpansion]) -> str:
     return as_json({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
 
 
-def _rule(code: str, what: str, mistake: str) -> Json:
-    page = "cli.md#in-ci" if code == STALE else f"problems.md#{_SECTIONS[code[2]]}"
+def _rule(code: str, what: str, cause: str, address: str) -> Json:
+    page = "docs/cli.md#in-ci" if code == STALE else f"docs/problems.md#{_SECTIONS[code[2]]}"
+    link = {"helpUri": f"{address}/blob/main/{page}"} if address else {}
     return {
         "id": code,
-        "shortDescription": {"text": f"{what[0].upper()}{what[1:]}".replace("`", "")},
-        "fullDescription": {"text": f"The likely mistake: {mistake}".replace("`", "")},
-        "help": {"text": mistake.replace("`", ""), "markdown": mistake},
-        "helpUri": f"{PROJECT_URL}/blob/main/docs/{page}",
+        "shortDescription": {"text": _plain(what)},
+        "fullDescription": {"text": f"{_plain(what)}. {_plain(cause)}"},
+        "help": {
+            "text": f"{_plain(cause)} See {page} in the repository of PrivateImage.",
+            "markdown": f"{cause} See `{page}` in the repository of PrivateImage.",
+        },
+        **link,
         "defaultConfiguration": {"level": _level(code)},
     }
+
+
+def _plain(markdown: str) -> str:
+    return markdown.replace("`", "")
+
+
+def _address() -> str:
+    """Where the repository is, as the installed package names it; empty where it names none."""
+    try:
+        urls = metadata("private-image-macro").get_all("Project-URL", [])
+    except PackageNotFoundError:  # run from a clone
+        return ""
+    pairs = (url.partition(", ") for url in urls)
+    return next((address for name, _, address in pairs if name == "Homepage"), "")
 
 
 def _level(code: str) -> str:

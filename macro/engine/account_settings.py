@@ -54,7 +54,7 @@ def _mapping(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 
 def _unreadable(what: str) -> Problem:
-    fix = "Give what python -m macro settings FILE prints."
+    fix = "Give what private-image settings FILE prints."
     return Problem("PI107", (), f"The account's settings {what}.", fix)
 
 

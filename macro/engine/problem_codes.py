@@ -3,275 +3,305 @@ show them; nothing that runs in Lambda loads this module."""
 
 from __future__ import annotations
 
-# A code: what the problem is, and the mistake that leads to it. First those of a text: they show
-# before there is a template, or when one is written, and cfn-lint has rules of its own for them.
+# A code: what the problem is, and its likely cause. First those of a text: they show before there
+# is a template, or when one is written, and cfn-lint has rules of its own for them.
 TEXT_CODES = {
     "PI001": (
-        "bytes that cannot be read",
+        "The file cannot be read as text",
         (
-            "the file is not UTF-8 (often UTF-16 from an editor), or holds a control character or"
-            " half of a surrogate pair"
+            "It is not UTF-8 (often it is UTF-16 from an editor), or it contains a control"
+            " character or half of a surrogate pair."
         ),
     ),
     "PI002": (
-        "not YAML, not JSON",
+        "Neither YAML nor JSON",
         (
-            "a tab as indentation, a quote or bracket left open, an alias without an anchor, a"
-            " second document, a key that is no text"
+            "There is a tab in the indentation, an open quote or bracket, an alias without an"
+            " anchor, a second document, or a key that is not text."
         ),
     ),
-    "PI003": ("a key that occurs twice", "a block was pasted under a key that was there already"),
-    "PI004": ("not a template", "another file was named; `Resources` is missing or misspelt"),
+    "PI003": (
+        "The same key twice",
+        "A block was pasted below a key that existed already.",
+    ),
+    "PI004": (
+        "Not a template",
+        "The wrong file was given, or `Resources` is missing or misspelt.",
+    ),
     "PI005": (
-        "too deep or too large",
-        "a file that was made by a program, or aliases that multiply",
+        "Nested too deeply, or too large",
+        "The file was generated, or its aliases multiply.",
     ),
     "PI006": (
-        "the rewritten text would not mean what it should",
-        "a fault of ours: nothing was written, please report it",
+        "The rewritten text would have another meaning",
+        "This is a fault of PrivateImage. Nothing was written; please report it.",
     ),
-    "PI504": ("a template over 1 MB", "too much in one stack"),
+    "PI504": (
+        "The template is larger than 1 MB",
+        "There is too much in one stack.",
+    ),
 }
 
 CODES = {
     "PI101": (
-        "an unknown key",
-        "a typing error; the key that was likely meant is named",
+        "Unknown key",
+        "The key is misspelt. The message names the key that was likely meant.",
     ),
     "PI102": (
-        "no image",
-        "`Image` was left out, is not indented, or has no value in some branch of `Fn::If`",
+        "No image",
+        "`Image` was left out or is not indented, or a branch of `Fn::If` has no value.",
     ),
     "PI103": (
-        "no secret",
-        "neither `Secret` nor an entry of the registry tables says what opens the image",
+        "No secret",
+        (
+            "Neither `Secret` nor the registry table of the settings says which secret opens the"
+            " image."
+        ),
     ),
     "PI104": (
-        "a key beside PrivateImage that it writes itself",
-        "`Image` or the credentials of before were left in place; a key is not indented below it",
+        "A key beside PrivateImage that PrivateImage writes itself",
+        (
+            "`Image` or the earlier credentials were left in place, or a key of the block is not"
+            " indented."
+        ),
     ),
     "PI105": (
         "PrivateImage where it has no effect",
         (
-            "it is on the service, on the task definition itself, one level too deep, in another"
-            " section, or in a text"
+            "It is on the service or on the task definition itself, one level too deep, in"
+            " another section, or inside a text."
         ),
     ),
     "PI106": (
-        "a value of the wrong type",
-        "`Grant` is neither true nor false",
+        "A value of the wrong type",
+        "`Grant` is neither true nor false.",
     ),
     "PI107": (
-        "settings that cannot be read",
+        "Invalid settings",
         (
-            "a registry with `https://` or a tag; an entry with other keys than `Secret`,"
-            " `KmsKey` and `Grant`; a permissions boundary that is no ARN"
+            "A registry is written with `https://` or a tag, an entry has keys other than"
+            " `Secret`, `KmsKey` and `Grant`, or a permissions boundary is not an ARN."
         ),
     ),
     "PI108": (
-        "parameters of the macro where it takes none",
+        "Parameters that the macro does not take",
         (
-            "`Parameters` beside `Name: PrivateImage` in the `Transform` section, or other ones"
-            " than `Grant` beside a block"
+            "The `Transform` section has `Parameters` beside `Name: PrivateImage`, or a call on a"
+            " container has parameters other than `Grant`."
         ),
     ),
     "PI109": (
         "`Fn::Transform` on a container without `Grant: false`",
-        "there the macro sees the container alone and cannot reach the role",
+        "There the macro sees only the container and cannot reach the role.",
     ),
     "PI110": (
-        "the account's settings refer to a template",
-        "`Ref` or `Fn::GetAtt` was copied from a template: only pseudo parameters can be meant",
+        "The account's settings refer to a template",
+        (
+            "`Ref` or `Fn::GetAtt` was copied from a template. Account settings can refer only to"
+            " pseudo parameters."
+        ),
     ),
     "PI111": (
-        "a transform that is nearly the macro's name",
-        "a typing error: CloudFormation finds no macro of that name",
+        "A transform whose name is almost the macro's",
+        "The name is misspelt: CloudFormation would find no macro of that name.",
     ),
     "PI201": (
-        "an image in Amazon ECR",
-        "ECR takes no secret: the execution role's own permissions open it, so write plain `Image`",
+        "An image in Amazon ECR",
+        "ECR uses the permissions of the execution role, not a secret. Write plain `Image`.",
     ),
     "PI202": (
-        "no image reference",
-        "a scheme, a space, an upper-case repository, two tags",
+        "Invalid image reference",
+        "It has a scheme, a space, two tags, or an upper-case letter in the repository.",
     ),
     "PI203": (
-        "an image whose secret cannot be looked up",
-        "the registry is a parameter, or two entries of the table may match",
+        "The secret of an image cannot be looked up",
+        "The registry is a parameter, or two entries of the registry table may match.",
     ),
     "PI204": (
-        "an image of CodeBuild's own",
-        "`aws/codebuild/...` takes no credentials, so write plain `Image`",
+        "One of CodeBuild's own images",
+        "`aws/codebuild/...` takes no credentials. Write plain `Image`.",
     ),
     "PI301": (
-        "a JSON key behind the secret",
-        "copied from the `Secrets` of a container, where `:password::` has its place",
+        "A JSON key after the secret",
+        "It was copied from the `Secrets` of a container, where `:password::` is allowed.",
     ),
     "PI302": (
-        "a parameter of Systems Manager",
-        "registry credentials come from Secrets Manager alone",
+        "A parameter of Systems Manager",
+        "Registry credentials can come only from Secrets Manager.",
     ),
     "PI303": (
-        "a dynamic reference to a secret's value",
-        "`{{resolve:secretsmanager:...}}` would put the login into the template",
+        "A dynamic reference to a secret's value",
+        "`{{resolve:secretsmanager:...}}` would put the login into the template.",
     ),
     "PI304": (
-        "not a secret",
-        "the ARN or the resource is of another kind",
+        "Not a secret",
+        "The ARN or the resource is of another kind.",
     ),
     "PI305": (
-        "a wildcard",
-        "copied from a policy; it would open more than the one secret or key",
+        "A wildcard",
+        "It was copied from a policy. It would give access to more than the one secret or key.",
     ),
     "PI306": (
-        "a malformed secret",
-        "an ARN that lost a part, a name with a space",
+        "Malformed secret",
+        "Part of the ARN is missing, or the name contains a space.",
     ),
     "PI307": (
-        "an ARN of another partition",
-        "a template of `aws` in a China or GovCloud Region",
+        "An ARN of another partition",
+        "A template written for the partition `aws` is used in a China or GovCloud Region.",
     ),
     "PI308": (
-        "another account's secret without a full ARN",
-        "only the full ARN, with its hyphen and six characters, is found from another account",
+        "Another account's secret without its full ARN",
+        (
+            "From another account a secret is found only by its full ARN, with the hyphen and six"
+            " characters at its end."
+        ),
     ),
     "PI309": (
-        "a partial ARN in CodeBuild",
-        "CodeBuild takes a full ARN or a name",
+        "A partial ARN in CodeBuild",
+        "CodeBuild takes a full ARN or a name.",
     ),
     "PI310": (
-        "not a key",
-        "the ARN, id, alias or resource is of another kind, or the key of another AWS service",
+        "Not a key",
+        (
+            "The ARN, id, alias or resource is of another kind, or the key is one that AWS"
+            " manages for another service."
+        ),
     ),
     "PI311": (
-        "another account's secret without the ARN of its key",
+        "Another account's secret without the ARN of its key",
         (
-            "the key that AWS manages opens no secret to another account, and an id or alias is"
-            " one of this account"
+            "The default key of Secrets Manager cannot be used from another account, and a key id"
+            " or alias would be one of this account."
         ),
     ),
     "PI312": (
-        "the login itself instead of a secret",
-        "username and password were written where the secret that holds them is named",
+        "A login instead of a secret",
+        "The username and password were written where the name of a secret is expected.",
     ),
     "PI314": (
-        "values of different forms",
-        "a mapping or allowed values mix names and ARNs: no policy is right for both",
+        "Values of different forms",
+        (
+            "A mapping or a list of allowed values mixes names and ARNs. No one policy is right"
+            " for both."
+        ),
     ),
     "PI315": (
-        "too many cases of `Fn::If`",
-        "many `Fn::If` within one text, each of which doubles the cases",
+        "Too many cases of `Fn::If`",
+        "One text contains many `Fn::If`, each of which doubles the number of cases.",
     ),
     "PI401": (
-        "a role of another account",
-        "this stack cannot attach a policy there: its owner must, and `Grant: false` says so",
+        "A role of another account",
+        (
+            "This stack cannot attach a policy there. The role's owner must grant access; `Grant:"
+            " false` says that this has been done."
+        ),
     ),
     "PI402": (
-        "not a role that a policy can be attached to",
-        "a user, a service-linked role, another resource",
+        "Not a role that a policy can be attached to",
+        "It is a user, a service-linked role or another resource.",
     ),
     "PI403": (
-        "no role",
+        "No role",
         (
-            "CodeBuild needs a service role of yours; `Grant: false` vouches for a role that is"
-            " not named"
+            "CodeBuild needs a service role, and `Grant: false` makes sense only where a role is"
+            " named."
         ),
     ),
     "PI404": (
-        "no possible order",
-        "the secret, its key or the role depends on the very resource that must wait for the grant",
+        "A circular dependency",
+        "The secret, its key or the role depends on the resource that must wait for the grant.",
     ),
     "PI405": (
-        "a loop's resource that cannot be referred to",
-        "a logical id with `&{}`: CloudFormation replaces it in keys only",
+        "A resource in a loop that cannot be referred to",
+        "Its logical id has `&{}`, which CloudFormation replaces only in keys.",
     ),
     "PI406": (
-        "a reference that a loop decides, where it is not known what the loop runs over",
-        "the loop's collection is a parameter without a value: give it with `-p`",
+        "A reference that depends on a loop over an unknown collection",
+        "The collection is a parameter without a value. Give the value with `-p`.",
     ),
     "PI407": (
-        "a role's name in a dynamic reference",
-        "`{{resolve:...}}` is resolved too late to cut the name out of an ARN",
+        "A role's name in a dynamic reference",
+        "CloudFormation resolves `{{resolve:...}}` too late to take the name out of an ARN.",
     ),
     "PI408": (
-        "turns of a loop that need different things",
-        "one turn's secret is a name and another's an ARN",
+        "Iterations of a loop that need different grants",
+        "One iteration's secret is a name and another's is an ARN.",
     ),
     "PI409": (
-        "a condition that is not a name",
-        "`Condition` of a resource in a loop is written with `Fn::FindInMap`",
+        "A condition that is not a name",
+        "The `Condition` of a resource in a loop is written with `Fn::FindInMap`.",
     ),
     "PI501": (
-        "more than 500 resources",
-        "what is added makes the stack too large",
+        "More than 500 resources",
+        "What PrivateImage adds makes the stack too large.",
     ),
     "PI502": (
-        "a logical id over 255 characters",
-        "the resource's own id leaves no room for what is added",
+        "A logical id of more than 255 characters",
+        "The id of the resource leaves no room for the ids that are built from it.",
     ),
     "PI503": (
-        "inline policies over 10,240 characters",
-        "too many secrets for one role",
+        "Inline policies of more than 10,240 characters",
+        "One role reads too many secrets.",
     ),
     "PI505": (
-        "a policy's name over 128 characters",
-        "a loop runs over long values",
+        "A policy name of more than 128 characters",
+        "A loop runs over long values.",
     ),
     "PI901": (
-        "the execution role is the task role too",
-        "the application's code can read the login to the registry",
+        "The execution role is also the task role",
+        "The application's code can read the login to the registry.",
     ),
     "PI902": (
-        "no `Transform: PrivateImage`",
-        "CloudFormation would not call the macro; an expanded template needs none",
+        "No `Transform: PrivateImage`",
+        (
+            "CloudFormation would not call the macro. A template that you deploy expanded does"
+            " not need the line."
+        ),
     ),
     "PI903": (
-        "a parameter's default decided the form",
+        "A parameter's default decided the result",
         (
-            "a deployment with a value of another form needs its own expansion: give the value"
-            " with `-p`"
+            "A deployment with a value of another form needs its own expansion. Give the value"
+            " with `-p`."
         ),
     ),
     "PI904": (
-        "a role that is not there when the container is",
-        (
-            "their conditions exclude each other; CloudFormation refuses the stack where both are"
-            " wanted"
-        ),
+        "A role that does not exist when the container does",
+        "Their conditions exclude each other, so CloudFormation refuses a stack that needs both.",
     ),
     "PI905": (
-        "a value that some deployments have is wrong",
-        "one row of a mapping, or one allowed value, is of another kind",
+        "A value that is wrong in some deployments",
+        "One row of a mapping, or one allowed value, is of another kind.",
     ),
     "PI906": (
-        "a value of which nothing is known",
+        "A value about which nothing is known",
         (
-            "an import, another stack's output or a parameter without a value: what is taken for"
-            " granted is named"
+            "It is an import, another stack's output, or a parameter without a value. The message"
+            " names what is assumed."
         ),
     ),
     "PI907": (
-        "a secret's name that ECS may refuse",
-        "it ends in a hyphen and six characters, as ARNs do, and has a slash or a dot in it",
+        "A secret's name that ECS may refuse",
+        "It ends in a hyphen and six characters, as ARNs do, and contains a slash or a dot.",
     ),
     "PI908": (
-        "a case that is wrong, but not reached",
-        "this deployment's parameters exclude the condition",
+        "A mistake in a case that is not reached",
+        "This deployment's parameters rule out the condition.",
     ),
     "PI909": (
-        "a permissions boundary that does not allow the grant",
-        "the boundary of the template lists services, and Secrets Manager or KMS is not among them",
+        "A permissions boundary that does not allow the grant",
+        "The boundary lists services, and Secrets Manager or KMS is not among them.",
     ),
     "PI910": (
-        "some values of an image are wrong",
+        "Some values of an image are wrong",
         (
-            "a parameter's allowed values or default, or a mapping, has an image that cannot be"
-            " pulled with a secret"
+            "A parameter's allowed values or default, or a mapping, contains an image that cannot"
+            " be pulled with a secret."
         ),
     ),
     "PI911": (
-        "a transform is taken for the macro",
-        "the macro has another name in this account: give it with `--macro-name`",
+        "A transform is taken for the macro",
+        "The macro has another name in this account. Give it with `--macro-name`.",
     ),
 }
 

@@ -27,11 +27,11 @@ def rule_id(code: str) -> str:
 
 def _rule(code: str) -> type[Any]:
     """The class of the rule for a code. It finds nothing on its own: `Expanding` does."""
-    what, mistake = CODES[code]
+    what, cause = CODES[code]
     said = {
         "id": rule_id(code),
         "shortdesc": f"PrivateImage: {what}",
-        "description": f"The likely mistake: {mistake}",
+        "description": cause,
         "tags": ["private-image"],
         "__module__": __name__,
     }

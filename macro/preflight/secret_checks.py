@@ -125,12 +125,12 @@ def _login_in(text: str) -> tuple[Finding, Login | None]:
 
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/private-auth.html
 _SHAPE = (
-    'It must hold {"username": "...", "password": "..."} and nothing around it; python -m macro'
+    'It must hold {"username": "...", "password": "..."} and nothing around it; private-image'
     " login writes that."
 )
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-creating-secret.html
 _PULL_THROUGH = (
-    "Add the key password, which ECS reads; python -m macro login --pull-through-cache writes a"
+    "Add the key password, which ECS reads; private-image login --pull-through-cache writes a"
     " secret that serves both."
 )
 _NO_SECRET = unknown("The secret does not exist.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from macro.commands.cli import main
+from macro.engine.template.document import Json
 from terminal import on_a_terminal
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -84,6 +86,62 @@ def test_each_condition_of_a_role_has_a_block(capsys: pytest.CaptureFixture[str]
         ["reads", "registry/b", "WhenB/web"],
         ["when", "B"],
     ]
+
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_values_are_short_and_no_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["expand", str(EXAMPLES / "shared-secrets.yaml"), "--explain"]) == 0
+    rows = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
+    assert [[cell.strip() for cell in row if cell] for row in rows[1:5]] == [
+        ["reads", "output QuaySecret of stack central-secrets", "metrics"],
+        ["reads", "import central-secrets-DockerHub", "web"],
+        ["decrypts", "output Key of stack central-secrets", "via Secrets Manager"],
+        ["decrypts", "import central-secrets-Key", "via Secrets Manager"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("secret", "short"),
+    [
+        ({"Fn::ImportValue": {"Fn::Sub": "${Stage}-a"}}, "import ${Stage}-a"),
+        ({"Fn::FindInMap": ["Map", {"Ref": "Stage"}, "Secret"]}, "Map.Stage.Secret"),
+        ({"Fn::Select": [1, {"Fn::Split": [";", {"Ref": "Names"}]}]}, "Select(1, Split(;, Names))"),
+        ({"Fn::Sub": ["arn:${A}", {"A": {"Ref": "Stage"}}]}, "arn:${Stage}"),
+        ({"Fn::Join": ["/", ["arn:a", {"Fn::ImportValue": "b"}]]}, "arn:a/${import b}"),
+        ({"Fn::GetAtt": ["Nested", "Outputs.Secret"]}, "Nested.Outputs.Secret"),
+    ],
+)
+def test_an_intrinsic_function_is_short(
+    secret: Json, short: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    block = {"Image": "quay.io/a/b:1", "Secret": secret}
+    template = {
+        "Transform": "PrivateImage",
+        "Parameters": {"Stage": {"Type": "String"}, "Names": {"Type": "String"}},
+        "Resources": {
+            "Nested": {"Type": "AWS::CloudFormation::Stack"},
+            "Task": {
+                "Type": "AWS::ECS::TaskDefinition",
+                "Properties": {"ContainerDefinitions": [{"Name": "web", "PrivateImage": block}]},
+            },
+        },
+    }
+    file = tmp_path / "template.json"
+    file.write_text(json.dumps(template), "utf-8")
+    assert main(["expand", str(file), "--explain"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f"  with {short}")
+
+
+def test_containers_without_a_name_are_numbered_where_there_are_several(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["expand", str(EXAMPLES / "batch-multinode.yaml"), "--explain"]) == 0
+    text = capsys.readouterr().out
+    assert "  reads  registry/docker-hub  Job#1\n  reads  registry/quay        Job#2\n" in text
+    assert main(["expand", str(EXAMPLES / "express-service.yaml"), "--explain"]) == 0
+    assert "  reads  registry/docker-hub  Service\n" in capsys.readouterr().out
 
 
 def test_a_public_registry_is_worth_a_word(

@@ -9,9 +9,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from cfnlint.config import CliArgs
 
-from macro import PROJECT_URL
-from macro.commands.arguments import SHELLS
+from macro.commands.arguments import LINT_FORMATS, LINT_LEVELS, SHELLS
 from macro.commands.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -25,9 +25,12 @@ def _a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The help, which ends the command as argparse does."""
-    with pytest.raises(SystemExit, match="0"):
-        main([*arguments, "--help"])
+    """The help, which ends the command, as argparse does but for lint."""
+    if arguments == ("lint",):
+        assert main(["lint", "--help"]) == 0
+    else:
+        with pytest.raises(SystemExit, match="0"):
+            main([*arguments, "--help"])
     return capsys.readouterr().out
 
 
@@ -35,7 +38,7 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert tuple(re.findall(r"^    (\w+)(?: |$)", shown(capsys), re.MULTILINE)) == COMMANDS
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if command != "lint"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = shown(capsys, command)
     assert [line for line in text.splitlines() if len(line) > 80] == []
@@ -58,9 +61,14 @@ def test_help_of_lint_needs_no_cfn_lint() -> None:
     assert "pip install 'private-image-macro[lint]'" in done.stdout
 
 
-def test_help_of_lint_goes_on_with_that_of_cfn_lint(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["lint", "--help"]) == 0
-    assert "--ignore-checks" in capsys.readouterr().out.split("the options of cfn-lint:")[1]
+def test_help_of_lint_shows_options_that_cfn_lint_has(capsys: pytest.CaptureFixture[str]) -> None:
+    own = CliArgs([]).parser.format_help()
+    ours = shown(capsys, "lint").partition("\nexamples:")[0]
+    options = re.findall(r"(?<=[ ,])--?[a-z][a-z-]*", ours)
+    assert len(options) > 10
+    assert [one for one in options if not re.search(rf"(?<=[ ,]){one}\b", own)] == []
+    assert f"{{{','.join(LINT_FORMATS)}}}" in own
+    assert f"{{{','.join(LINT_LEVELS)}}}" in own
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -76,6 +84,7 @@ def test_completion_of_every_shell(shell: str, capsys: pytest.CaptureFixture[str
         (["private-image", "ver"], {"verify"}),
         (["private-image", "expand", "--output"], {"--output", "--output-dir"}),
         (["private-image", "login", "--passw"], {"--password-stdin"}),
+        (["private-image", "lint", "--reg"], {"--regions"}),
     ],
 )
 def test_bash_completes(
@@ -93,13 +102,35 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
     assert {word.strip() for word in done.stdout.splitlines()} == expected
 
 
+@pytest.mark.parametrize("command", ["expand", "verify", "settings"])
+def test_an_unknown_option_is_reported_with_the_options_of_the_command(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([command, "template.yaml", "--outputdir", "x"])
+    error = capsys.readouterr().err
+    assert error.startswith(f"usage: private-image {command} ")
+    assert error.endswith(
+        f"private-image {command}: error: unrecognized arguments: --outputdir x\n"
+    )
+
+
+def test_expand_without_a_file_is_reported_with_its_options(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["expand"])
+    error = capsys.readouterr().err
+    assert error.startswith("usage: private-image expand ")
+    assert error.endswith("private-image expand: error: name a FILE\n")
+
+
 def test_the_script_is_the_command() -> None:
     assert PROJECT["scripts"] == {"private-image": "macro.commands.cli:main"}
     hooks = (ROOT / ".pre-commit-hooks.yaml").read_text("utf-8")
     assert set(re.findall(r"entry: (\S+)", hooks)) == {"private-image"}
 
 
-def test_the_package_names_its_pages_and_its_types() -> None:
-    assert PROJECT["urls"]["Homepage"] == PROJECT_URL
-    assert all(url.startswith(PROJECT_URL) for url in PROJECT["urls"].values())
+def test_the_package_names_its_authors_and_has_types() -> None:
+    assert PROJECT["authors"]
     assert (ROOT / "macro/py.typed").exists()

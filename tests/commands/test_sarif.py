@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from email.message import Message
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +54,56 @@ def test_every_line_that_is_printed_is_a_result(
     assert len(run["results"]) == len(lines)
 
 
-def test_every_code_has_a_rule_whose_page_exists(capsys: pytest.CaptureFixture[str]) -> None:
+ADDRESS = "https://git.example.com/team/private-image"
+
+
+def named(name: str) -> Message:
+    """The metadata of a package that names its repository."""
+    assert name == "private-image-macro"
+    package = Message()
+    package["Project-URL"] = f"Documentation, {ADDRESS}/tree/main/docs"
+    package["Project-URL"] = f"Homepage, {ADDRESS}"
+    return package
+
+
+def test_every_code_has_a_rule_whose_page_exists(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("macro.commands.sarif.metadata", named)
     run = log(capsys, str(CASES / "nothing-to-do/template.yaml"), code=0)
+    assert run["tool"]["driver"]["informationUri"] == ADDRESS
     rules = run["tool"]["driver"]["rules"]
     assert [rule["id"] for rule in rules if rule["id"].startswith("PI")] == [*TEXT_CODES, *CODES]
     for rule in rules:
         assert rule["shortDescription"]["text"] and rule["fullDescription"]["text"]
-        page, _, section = rule["helpUri"].partition("/docs/")[2].partition("#")
-        parts = (ROOT / "docs" / page).read_text("utf-8").split("\n## ")
+        linked = rule["helpUri"].removeprefix(f"{ADDRESS}/blob/main/")
+        assert f"See {linked} in" in rule["help"]["text"]
+        page, _, section = linked.partition("#")
+        parts = (ROOT / page).read_text("utf-8").split("\n## ")
         titled = {part.splitlines()[0].lower().replace(" ", "-"): part for part in parts}
-        assert f"| {rule['id']} |" in titled[section] if page == "problems.md" else titled[section]
+        problems = page == "docs/problems.md"
+        assert f"| {rule['id']} |" in titled[section] if problems else titled[section]
+
+
+def unnamed(_: str) -> Message:
+    """The metadata of a package without an address."""
+    return Message()
+
+
+def uninstalled(_: str) -> Message:
+    raise PackageNotFoundError
+
+
+@pytest.mark.parametrize("package", [unnamed, uninstalled])
+def test_without_an_address_nothing_is_linked(
+    package: Callable[[str], Message],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("macro.commands.sarif.metadata", package)
+    driver = log(capsys, str(CASES / "nothing-to-do/template.yaml"), code=0)["tool"]["driver"]
+    assert [rule for rule in driver["rules"] if "helpUri" in rule] == []
+    assert "informationUri" not in driver
 
 
 def test_the_words_of_texts_are_those_of_the_page() -> None:

@@ -88,7 +88,7 @@ json.dump(CfnParameterOverridesType().convert((sys.argv[1],), None, None), sys.s
 def test_sam_takes_the_settings_whole_as_the_page_quotes_them(sam: Path) -> None:
     (quoted,) = re.findall(r'--parameter-overrides "(Settings=.*?\))\'"', OPERATIONS)
     settings = '{"Registries":{"quay.io":{"Secret":"registry/quay","Grant":false}}}'
-    given = quoted.replace("$(python -m macro settings settings.yaml)", settings) + "'"
+    given = quoted.replace("$(private-image settings settings.yaml)", settings) + "'"
     assert given == f"Settings='{settings}'"
     command = [sam / "python", "-c", OVERRIDES, given]
     done = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60)

@@ -17,7 +17,7 @@ from golden_cases import template
 from lint_cases import BAD, CASES, GOOD, findings, options, parsed
 
 ROOT = Path(__file__).parents[2]
-OLDEST = re.findall(r'"cfn-lint>=([\d.]+)"', (ROOT / "pyproject.toml").read_text("utf-8"))
+OLDEST = re.findall(r'"cfn-lint\[sarif\]>=([\d.]+)"', (ROOT / "pyproject.toml").read_text("utf-8"))
 WITHOUT_OPTIONS = [case for case in CASES if not options(case)]
 EXAMPLES = sorted((ROOT / "examples").iterdir())
 
@@ -98,7 +98,7 @@ def test_the_format_json_has_rule_place_and_text(cfn_lint: CfnLint) -> None:
     (one,) = (one for one in found if one["Rule"]["Id"] == "EPI101")
     assert (one["Filename"], one["Level"]) == ("bad.yaml", "Error")
     assert one["Message"] == "PrivateImage has no key Grnat. Did you mean Grant?"
-    assert one["Rule"]["ShortDescription"] == "PrivateImage: an unknown key"
+    assert one["Rule"]["ShortDescription"] == "PrivateImage: Unknown key"
     assert one["Location"]["Start"] == {"LineNumber": 11, "ColumnNumber": 13}
     assert one["Location"]["End"] == {"LineNumber": 11, "ColumnNumber": 18}
     assert one["Location"]["Path"][:2] == ["Resources", "Task"]

@@ -110,7 +110,9 @@ def test_the_documented_configuration_is_enough(folder: Path) -> None:
     (folder / "t.yaml").write_text(BAD, "utf-8")
     run = cfn_lint("--format", "parseable", "t.yaml", cwd=folder)
     assert parsed(run.stdout) == BAD_FINDINGS
-    assert f"\ntemplate.yaml{run.stdout.splitlines()[-1].removeprefix('t.yaml')}\n" in text
+    printed = cfn_lint("t.yaml", cwd=folder).stdout.replace("t.yaml", "template.yaml")
+    last = printed.strip().split("\n\n")[-1]
+    assert f"```\n{last}\n```\n" in text
 
 
 def test_the_documented_hooks_are_there() -> None:
@@ -130,6 +132,17 @@ def test_a_code_can_be_ignored_by_an_option(ignored: str, linted: Callable[..., 
     assert linted(BAD, "--ignore-checks", ignored) == (
         BAD_FINDINGS[1:] if ignored[-1] == "3" else []
     )
+
+
+def test_findings_are_sarif_with_what_the_extra_installs(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "t.yaml").write_text(BAD, "utf-8")
+    assert lint(["--format", "sarif", "--", "t.yaml"]) == 2
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    assert [one["ruleId"] for one in run["results"]] == ["EPI103", "EPI101"]
+    described = {rule["id"]: rule["fullDescription"] for rule in run["tool"]["driver"]["rules"]}
+    assert described["EPI101"] == {"text": CODES["PI101"][1]}
 
 
 def test_a_code_can_be_ignored_in_the_template(linted: Callable[..., list[str]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from environments import alone
 
 ROOT = Path(__file__).parents[2]
 ACTION: Any = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
@@ -26,27 +29,45 @@ sys.exit(main())
 """
 
 
+# The same in an account of moto's, which has one of the example's two secrets.
+IN_AN_ACCOUNT = COMMAND.replace(
+    "from macro",
+    """import boto3, moto
+moto.mock_aws().start()
+boto3.client("secretsmanager", "eu-west-1").create_secret(
+    Name="registry/quay", SecretString='{"username": "reader", "password": "hunter2"}'
+)
+from macro""",
+)
+
+
 class Runner:
     """A folder with templates, and what a step leaves behind."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, temporary: Path | None = None) -> None:
         self.folder, self.summary = folder, folder / "summary.md"
         self.summary.touch()
-        program = folder / "temp" / "private-image" / "bin" / "private-image"
-        program.parent.mkdir(parents=True)
-        program.write_text(COMMAND, "utf-8")
-        program.chmod(0o755)
+        self.temporary = temporary or folder / "temp"
+        self.program = self.temporary / "private-image" / "bin" / "private-image"
+
+    def install(self, text: str) -> None:
+        """Puts a program in the place of the one that the action installs."""
+        self.program.parent.mkdir(parents=True, exist_ok=True)
+        self.program.write_text(text, "utf-8")
+        self.program.chmod(0o755)
 
     def run(self, name: str, **inputs: str) -> subprocess.CompletedProcess[str]:
         given: dict[str, str] = {
-            key: item.get("default", "") for key, item in ACTION["inputs"].items()
-        } | inputs
+            f"inputs.{key}": item.get("default", "") for key, item in ACTION["inputs"].items()
+        }
+        given |= {f"inputs.{key}": value for key, value in inputs.items()}
+        given["github.action_path"] = str(ROOT)
 
         def value(expression: re.Match[str]) -> str:
             return given[expression[1]]
 
         environment = {
-            key: re.sub(r"\$\{\{ inputs\.(\w+) \}\}", value, text)
+            key: re.sub(r"\$\{\{ ([\w.]+) \}\}", value, text)
             for key, text in STEPS[name]["env"].items()
         }
         return subprocess.run(
@@ -57,12 +78,15 @@ class Runner:
             | {
                 "GITHUB_ACTIONS": "true",
                 "GITHUB_STEP_SUMMARY": str(self.summary),
-                "RUNNER_TEMP": str(self.folder / "temp"),
+                "RUNNER_TEMP": str(self.temporary),
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                "AWS_ACCESS_KEY_ID": "testing",
+                "AWS_SECRET_ACCESS_KEY": "testing",
             },
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
 
 
@@ -70,7 +94,9 @@ class Runner:
 def runner(tmp_path: Path) -> Runner:
     (tmp_path / "stacks").mkdir()
     (tmp_path / "stacks" / "web.yaml").write_bytes(EXAMPLE.read_bytes())
-    return Runner(tmp_path)
+    runner = Runner(tmp_path)
+    runner.install(COMMAND)
+    return runner
 
 
 def wrong(runner: Runner) -> None:
@@ -81,10 +107,29 @@ def wrong(runner: Runner) -> None:
     )
 
 
-def test_a_right_template_has_its_picture_in_the_summary(runner: Runner) -> None:
+def test_install_gives_the_command_with_what_lint_and_verify_need(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    # The environment is kept for later runs, which install nothing but the code at hand.
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    temporary = request.config.cache.mkdir(f"action-{version}")
+    runner = Runner(tmp_path, temporary)
+    with alone(temporary / "lock"):
+        done = runner.run("Install")
+        assert done.returncode == 0, done.stderr
+        shutil.copy(EXAMPLE, tmp_path / "web.yaml")
+        assert runner.run("Lint", templates="web.yaml").returncode == 0
+        done = runner.run("Verify", templates="web.yaml")
+    assert done.stderr == "error: the Region is not known: name it with --region\n"
+
+
+def test_a_right_template_has_its_table_and_its_picture_in_the_summary(runner: Runner) -> None:
     done = runner.run("Expand", templates="stacks")
     assert done.returncode == 0, done.stderr
-    assert "```mermaid\nflowchart" in runner.summary.read_text("utf-8")
+    summary = runner.summary.read_text("utf-8")
+    rows = ("    ExecutionRole  (in this template)", "      reads  registry/quay  metrics")
+    assert "\n".join(("", *rows, "")) in summary
+    assert "\n```mermaid\nflowchart" in summary
 
 
 def test_a_wrong_template_fails_with_an_annotation(runner: Runner) -> None:
@@ -92,10 +137,33 @@ def test_a_wrong_template_fails_with_an_annotation(runner: Runner) -> None:
     done = runner.run("Expand", templates="stacks")
     assert done.returncode == 1
     assert "::error file=stacks/web.yaml" in done.stdout + done.stderr
+    assert runner.summary.read_text("utf-8") == ""
 
 
-def test_an_expansion_that_is_not_up_to_date_fails(runner: Runner) -> None:
-    assert runner.run("Expand", templates="stacks", expanded="expanded").returncode == 1
+def test_an_expansion_that_is_not_up_to_date_fails_with_its_summary(runner: Runner) -> None:
+    done = runner.run("Expand", templates="stacks", expanded="expanded")
+    assert done.returncode == 1
+    assert "expanded/web.yaml: not up to date" in done.stderr
+    assert "```mermaid" in runner.summary.read_text("utf-8")
+
+
+def test_a_name_ends_no_block_of_the_summary(runner: Runner) -> None:
+    template = runner.folder / "stacks" / "web.yaml"
+    text = template.read_text("utf-8").replace("Name: metrics", "Name: '``` <b>'")
+    template.write_text(text, "utf-8")
+    assert runner.run("Expand", templates="stacks").returncode == 0
+    summary = runner.summary.read_text("utf-8")
+    assert "registry/quay  ``` <b>" in summary
+    assert re.findall(r"^```.*$", summary, re.MULTILINE) == ["```mermaid", "```"]
+
+
+def test_a_picture_that_github_does_not_draw_is_left_out(runner: Runner) -> None:
+    runner.install(
+        "#!/usr/bin/env bash\n"
+        "case $* in *mermaid) printf 'x%.0s' {1..50001} ;; *) echo table ;; esac\n"
+    )
+    assert runner.run("Expand", templates="stacks").returncode == 0
+    assert runner.summary.read_text("utf-8") == "## Who may read what\n\n    table\n\n"
 
 
 def test_lint_passes_what_is_right_and_annotates_what_is_wrong(runner: Runner) -> None:
@@ -113,6 +181,36 @@ def test_verify_needs_no_more_than_the_template_to_report_what_is_wrong(runner: 
     done = runner.run("Verify", templates="stacks", arguments="--region eu-west-1")
     assert done.returncode
     assert "## Can the tasks pull?" in runner.summary.read_text("utf-8")
+
+
+def test_verify_that_passes_shows_each_result(runner: Runner) -> None:
+    runner.install(IN_AN_ACCOUNT)
+    options = "--region eu-west-1 -p WithMetrics=true --skip-registry quay.io"
+    done = runner.run("Verify", templates="stacks", arguments=options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = runner.summary.read_text("utf-8")
+    assert re.search(r"^    passed +secret +registry/quay$", summary, re.MULTILINE)
+    assert "hunter2" not in summary + done.stdout + done.stderr
+
+
+def test_verify_that_fails_annotates_the_line(runner: Runner) -> None:
+    runner.install(IN_AN_ACCOUNT.replace("registry/quay", "registry/other"))
+    options = "--region eu-west-1 -p WithMetrics=true --skip-registry quay.io"
+    done = runner.run("Verify", templates="stacks", arguments=options)
+    assert done.returncode == 1
+    summary = runner.summary.read_text("utf-8")
+    assert re.search(r"^    failed +secret +registry/quay$", summary, re.MULTILINE)
+    assert re.search(r"^::error file=stacks/web.yaml,line=\d+", done.stderr, re.MULTILINE)
+
+
+def test_the_page_lists_the_inputs() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text("utf-8").partition("### GitHub Action")[2]
+    section = page.partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(ACTION["inputs"])
+    (used,) = (
+        yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    )
+    assert used[0]["with"].keys() <= ACTION["inputs"].keys()
 
 
 def test_no_input_is_put_into_a_script() -> None:
