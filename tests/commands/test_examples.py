@@ -35,7 +35,7 @@ def test_an_example_expands_to_what_cfn_lint_accepts(
 
 def test_the_readme_names_every_example() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    assert [path.name for path in EXAMPLES if f"/examples/{path.name})" not in readme] == []
+    assert [path.name for path in EXAMPLES if f"(examples/{path.name})" not in readme] == []
 
 
 def test_there_are_examples() -> None:
