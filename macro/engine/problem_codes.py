@@ -231,6 +231,13 @@ CODES = {
         "A condition that is not a name",
         "The `Condition` of a resource in a loop is written with `Fn::FindInMap`.",
     ),
+    "PI410": (
+        "A role or key that a loop or `Fn::Transform` may write",
+        (
+            "A loop or `AWS::Include` among the properties makes keys that are not known before a"
+            " deploy."
+        ),
+    ),
     "PI501": (
         "More than 500 resources",
         "What PrivateImage adds makes the stack too large.",
@@ -302,6 +309,13 @@ CODES = {
     "PI911": (
         "A transform is taken for the macro",
         "The macro has another name in this account. Give it with `--macro-name`.",
+    ),
+    "PI912": (
+        "A name that a resource of the template has in some deployments",
+        (
+            "A secret or role is referred to by a name or an ARN. Parameters, conditions, the"
+            " Region or the account decide whether it is that of the one in the template."
+        ),
     ),
 }
 

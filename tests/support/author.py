@@ -40,11 +40,15 @@ class Given:
 
 @dataclass(frozen=True)
 class DeclaredSecret:
-    """A secret of the template; `name` is what its Name says, where its author gave it one."""
+    """A secret of the template; `name` is what its Name says, where its author gave it one.
+
+    `at_times` is a name that it has where a parameter says so; else a secret outside has it.
+    """
 
     declared: Declared
     name: str | None
     means: Callable[[Case], Secret]
+    at_times: str | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,15 @@ class Author:
     def parameter(self, value: str, *, told: bool = True) -> Json:
         """A reference to a new parameter of this value; `expand` may know the value or not."""
         return {"Ref": self.given(Given((value,), value if told else None))}
+
+    def name_part(self, value: str) -> str:
+        """The name of a new parameter for the beginning of a name, which may vary."""
+        if self.tries("names that parameters decide"):
+            values = (value, f"{value}-other")
+            if self.pick(True, False):
+                return self.given(Given(values), AllowedValues=[*values])
+            return self.given(Given(values), Default=value)
+        return self.given(Given((value,), self.pick(value, None)))
 
     def exported(self, *values: str, doubtful: frozenset[str] = frozenset()) -> Json:
         """An import of this value from another stack."""

@@ -11,6 +11,7 @@ import os
 STRICT = {
     "role by text": "a role of the template by its RoleName or its ARN spelled out",
     "secret by text": "a secret of the template by its Name or an ARN spelled out",
+    "names that parameters decide": "the same, where the Name or RoleName has allowed values",
     "alias by text": "an alias of the template by its ARN or with parts that are parameters",
     "by text under a condition": "the same, where the resource exists only under a condition",
     "declared one by one": "a loop that refers to resources outside of it: Secret${Name}",

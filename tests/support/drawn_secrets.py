@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from author import Author, DeclaredSecret, stem_of, turn_of
+from author import Author, DeclaredSecret, Given, stem_of, turn_of
 from drawn_keys import key, template_key
 from drawn_values import known, opaque, some_of
 from evaluator import ACCOUNT_ID, REGION, Json, generated_name, key_arn, secret_arn
@@ -201,6 +201,9 @@ def template_secret(author: Author, scope: Scope, *, codebuild: bool) -> Piece[S
     if not found or author.one_in(2):
         found = [declared_secret(author, scope)]
     secret = author.pick(*found)
+    if secret.at_times and author.one_in(2):
+        named = Secret(secret_arn(secret.at_times), None)
+        return always(_by_text(author, secret.at_times, codebuild=codebuild), named)
     if secret.name and author.tries("secret by text"):
         return Piece(_by_text(author, secret.name, codebuild=codebuild), secret.means)
     return Piece(_reference(author, secret.declared.logical_id), secret.means)
@@ -241,17 +244,19 @@ def _declare(
     by_text = "secret by text" in author.classes
     name = f"app{author.number()}/registry" if named or by_text or author.one_in(2) else ""
     text = name
+    varied: Given | None = None
     own_key: Piece[str | None] = always(None, None)
 
     def body(own: Scope, logical_id: str) -> dict[str, Json]:
-        nonlocal name, text, own_key
+        nonlocal name, text, own_key, varied
         properties: dict[str, Json] = {}
         if name:
             name = text = name + own.suffix
             if by_text and not own.loop and author.one_in(2):
                 head, _, rest = name.partition("/")
-                part = author.parameter(head, told=author.pick(True, False))["Ref"]
+                part = author.name_part(head)
                 text = f"${{{part}}}/{rest}"
+                varied = author.parameters[part]
             properties["Name"] = name if text == name else {"Fn::Sub": text}
         elif author.tries("no value alone"):
             properties["Name"] = NO_VALUE
@@ -269,11 +274,16 @@ def _declare(
         return resource
 
     declared = author.declare(scope, "Secret", body, base=base, stem=stem, sometimes=sometimes)
-    found = DeclaredSecret(
-        declared,
-        text or None,
-        lambda case: Secret(secret_arn(case.fill(name)), own_key.means(case)),
-    )
+
+    def means(case: Case) -> Secret:
+        real = name
+        if varied:
+            real = varied.values[varied.index(case)] + name.removeprefix(varied.values[0])
+        return Secret(secret_arn(case.fill(real)), own_key.means(case))
+
+    # Where it has a key, no expansion is right with and without it.
+    at_times = name if varied and len(varied.values) > 1 and own_key.text is None else None
+    found = DeclaredSecret(declared, text or None, means, at_times)
     author.secrets.append(found)
     return found
 

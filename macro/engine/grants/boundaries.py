@@ -18,7 +18,7 @@ from macro.engine.template.document import Json, Path, get, intrinsic
 from macro.engine.template.intrinsics import Text, attribute, is_text, parse, ref
 from macro.engine.template.problems import Problem
 from macro.engine.template.resources import Resource
-from macro.engine.template.stack import Site, Stack
+from macro.engine.template.stack import Site, Sought, Stack
 
 _POLICY = "AWS::IAM::ManagedPolicy"
 
@@ -82,9 +82,13 @@ def _of_template(value: Json, site: Site, stack: Stack) -> Resource | None:
         return found if found and found.type == _POLICY else None
     if not is_text(value):
         return None
-    for text in stack.known(parse(value, site.loop_variables), site, ALWAYS).texts:
+    arn = parse(value, site.loop_variables)
+    _, written = _path_and_name(arn)
+    for text in stack.known(arn, site, ALWAYS).texts:
         path, name = _path_and_name(text)
-        for policy in stack.with_property(_POLICY, "ManagedPolicyName", name, site) if name else ():
+        sought = Sought(name, written, ALWAYS, site)
+        bearers = stack.with_property(_POLICY, "ManagedPolicyName", sought).always if name else ()
+        for policy in bearers:
             if path == (policy.property("Path") or "/"):
                 return policy
     return None
@@ -104,10 +108,22 @@ def _path_and_name(arn: Text) -> tuple[str, Text]:
 
 
 def _may_allow(boundary: Resource, action: str) -> bool:
-    """Whether a statement of the policy allows the action on some resource, as far as known."""
+    """Whether the policy allows the action on some resource, as far as known."""
     statements = get(boundary.property("PolicyDocument"), "Statement")
     listed = statements if isinstance(statements, list) else [statements]
+    if any(_denies(statement, action) for statement in listed):
+        return False
     return any(_statement_may_allow(statement, action) for statement in listed)
+
+
+def _denies(statement: Json, action: str) -> bool:
+    """Whether a statement denies the action on all resources, whatever the circumstances."""
+    if not isinstance(statement, dict) or statement.get("Effect") != "Deny":
+        return False
+    everywhere = statement.get("Resource") in ("*", ["*"]) and "Condition" not in statement
+    if "NotAction" in statement:
+        return everywhere and not _matches(statement["NotAction"], action, unknown=True)
+    return everywhere and _matches(statement.get("Action"), action, unknown=False)
 
 
 def _statement_may_allow(statement: Json, action: str) -> bool:

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from macro.engine.grants.secrets import Secret, give_arn, open_reference
+from macro.engine.grants.secrets import REGION, Secret, give_arn, open_reference
 from macro.engine.template.arn import (
     KEY_ARN,
+    Arn,
     arn_fields,
     arn_of,
     in_own_account,
@@ -34,8 +35,8 @@ from macro.engine.template.intrinsics import (
     write,
 )
 from macro.engine.template.problems import Caution, InvalidValueError
-from macro.engine.template.resources import Resource
-from macro.engine.template.stack import Site, Stack
+from macro.engine.template.resources import Resource, completed_by, unseen
+from macro.engine.template.stack import Site, Sought, Stack
 
 _KEYS = ("AWS::KMS::Key", "AWS::KMS::ReplicaKey")
 _ALIAS = "AWS::KMS::Alias"
@@ -103,6 +104,10 @@ def read_keys(
         for declared in secret.declarations:
             own = reader._replace(site=stack.site_of(declared, site))
             own_path = (*declared.path, "Properties", "KmsKeyId")
+            if declared.property("KmsKeyId") is None and completed_by(declared.properties):
+                fix = "Write KmsKey beside Secret, or KmsKeyId without them."
+                hidden = unseen("KmsKeyId", declared.logical_id, fix)
+                yield FoundKey(at, holds.both(declared.when), hidden)
             for key_path, key, inner in branches(
                 declared.property("KmsKeyId"), own_path, holds.both(declared.when)
             ):
@@ -148,7 +153,7 @@ def _read(value: Json, path: Path, when: Conditions, reader: _Reader) -> Iterato
     possible = stack.known(text, site, when)
     if len(possible.texts) == 1:
         outside = when
-        for alias in _aliases_named(possible.texts[0], reader):
+        for alias in _aliases_named(Sought(possible.texts[0], text, when, site), stack):
             own = stack.holds_at(alias.when, site.turn)
             if not stack.solver.possible(stack.holds_at(outside, site.turn).both(own)):
                 continue
@@ -173,15 +178,19 @@ def _followed(alias: Resource, path: Path, when: Conditions, reader: _Reader) ->
             yield from _read_value(target, path, holds, following)
 
 
-def _aliases_named(known: Text, reader: _Reader) -> list[Resource]:
-    """The aliases of the template that a text names, by name or by ARN."""
-    name = known
-    if known and isinstance(known[0], str) and known[0].startswith("arn:"):
-        arn = arn_fields(known)
-        if arn is None or not in_own_account(arn, reader.stack.context):
+def _aliases_named(sought: Sought, stack: Stack) -> list[Resource]:
+    """The aliases of the template that a text names, by name or by ARN.
+
+    One that has the name in some deployments alone is no matter: what is granted by an alias's name
+    is right whichever key has it.
+    """
+    name, written = sought.text, arn_fields(sought.written)
+    if name and isinstance(name[0], str) and name[0].startswith("arn:"):
+        arn = arn_fields(name)
+        if arn is None or not in_own_account(arn, stack.context):
             return []
-        name = arn.resource
-    return reader.stack.with_property(_ALIAS, "AliasName", name, reader.site)
+        sought = sought._replace(text=arn.resource, written=written.resource if written else ())
+    return stack.with_property(_ALIAS, "AliasName", sought).always
 
 
 def _foreign_key() -> InvalidValueError:
@@ -253,6 +262,16 @@ def _key(value: Json, text: Text, known: Text, reader: _Reader) -> tuple[str, Ke
     return "arn", Key(value, cautions=(caution,))
 
 
+def _is_elsewhere(arn: Arn, reader: _Reader) -> bool:
+    """Whether a key's Region is known not to be the secret's.
+
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/create-manage-multi-region-secrets.html
+    """
+    region = reader.secret.region
+    own = reader.stack.context.region if region == REGION else literal(parse(region))
+    return None not in (own, literal(arn.region)) and own != literal(arn.region)
+
+
 def _check_alias(name: Text) -> None:
     written = literal_parts(name)
     if "*" in written or "?" in written:
@@ -269,6 +288,12 @@ def _check_alias(name: Text) -> None:
 
 def _key_by_arn(value: Json, text: Text, known: Text, reader: _Reader) -> tuple[str, Key | None]:
     arn = read_arn(known, KEY_ARN, reader.stack.context)
+    if arn and _is_elsewhere(arn, reader):
+        raise InvalidValueError(
+            "PI310",
+            "The key is of another Region than the secret that it should open.",
+            "Write the key of the secret's own Region; a multi-Region key has one in each.",
+        )
     match arn and arn.resource:
         case (str(head), *_) if head.startswith("alias/"):
             assert arn

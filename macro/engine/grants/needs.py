@@ -22,7 +22,7 @@ from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, canonical
 from macro.engine.template.intrinsics import is_text
 from macro.engine.template.problems import Caution, InvalidValueError, Problem
-from macro.engine.template.resources import Resource
+from macro.engine.template.resources import Resource, completed_by, unseen
 from macro.engine.template.stack import Site, Stack
 
 
@@ -235,6 +235,10 @@ def read_grants(
         if not wanted:
             continue
         granted = [need for need in wanted if need.permission]
+        if key not in owner and owner is not container.body and completed_by(owner):
+            hidden = unseen(key, container.resource.logical_id, f"Write {key} without them.")
+            problems.append(hidden.at(wanted[0].path))
+            continue
         if role in (None, NO_VALUE):
             if place.managed_policy is None or not granted:
                 problems.append(_no_role(place, wanted[0].path, bool(granted)))

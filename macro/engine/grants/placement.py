@@ -30,7 +30,7 @@ from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import arn_attribute, ref, references
 from macro.engine.template.loops import Loop, Turn, fill_text, variables_in, without_variables
 from macro.engine.template.problems import Problem
-from macro.engine.template.resources import Resource
+from macro.engine.template.resources import Resource, completed_by
 from macro.engine.template.stack import Site, Stack
 
 ROLE_SUFFIX = "PrivateImageRole"
@@ -142,6 +142,8 @@ def _takes_policies(role: Resource, grant: Grant) -> bool:
     if not isinstance(properties, dict) or grant.scope != role.loops:
         return False
     own = properties.get("Policies")
+    if own is None and completed_by(properties):
+        return False
     return own in (None, NO_VALUE) or isinstance(own, list)
 
 

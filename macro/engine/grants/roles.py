@@ -32,7 +32,7 @@ from macro.engine.template.intrinsics import (
 )
 from macro.engine.template.problems import Caution, InvalidValueError
 from macro.engine.template.resources import Resource
-from macro.engine.template.stack import PSEUDO_PARAMETERS, Site, Stack
+from macro.engine.template.stack import PSEUDO_PARAMETERS, Bearers, Site, Sought, Stack
 
 _ROLE = "AWS::IAM::Role"
 
@@ -139,7 +139,7 @@ def _read(value: Json, when: Conditions, site: Site, stack: Stack) -> Fork[Readi
             raise open_reference("role")
     text = parse(value, site.loop_variables)
     possible = stack.known(text, site, when)
-    names = [_name(text, known, site, stack) for known in possible.texts]
+    names = [_name(Sought(known, text, when, site), stack) for known in possible.texts]
     first = names[0]
     if any(other.name != first.name for other in names):
         raise InvalidValueError(
@@ -148,13 +148,18 @@ def _read(value: Json, when: Conditions, site: Site, stack: Stack) -> Fork[Readi
             "Give all of them as ARNs, or all as names, of roles with equally long paths.",
         )
     role = NamedRole(first.name, ALWAYS, possible.defaults, first.cautions)
-    if len(possible.texts) > 1:
-        return role
-    declared = _declared(first.last, site, stack) if first.last else []
-    if first.last and not declared and _may_have_a_path(first.last, site):
+    last = split(text, "/", -1)[-1]
+    bearers = [
+        _declared(Sought(one.last, last, when, site), stack) if one.last else Bearers([], [])
+        for one in names
+    ]
+    declared = bearers[0].always if all(one == bearers[0] for one in bearers) else []
+    cautions = [_may_be(found) for one in bearers for found in one.sometimes]
+    if len(names) == 1 and first.last and not declared and _may_have_a_path(first.last, site):
         message = "Nothing is known of a part of this role's name: it is taken for a name without a"
         message += " path."
-        role = role._replace(cautions=(Caution("PI906", message, _GIVE),))
+        cautions.append(Caution("PI906", message, _GIVE))
+    role = role._replace(cautions=(*role.cautions, *dict.fromkeys(cautions)))
     referenced = [stack.resource(name, site) for name in references(value)]
     here = stack.holds_at(when, site.turn)
     tree: Fork[Reading] | Reading = role
@@ -177,14 +182,21 @@ def _of(found: Resource, *, by_name: bool = False) -> Role:
     return TemplateRole(found, by_name)
 
 
-def _declared(name: Text, site: Site, stack: Stack) -> list[Resource]:
+def _declared(sought: Sought, stack: Stack) -> Bearers:
     """The roles of the template that have this name; one whose `Ref` it is, too."""
-    match name:
+    match sought.text:
         case (Unknown({"Ref": str(logical_id) | {"Fn::Sub": str(logical_id)}}),):
-            found = stack.resource(logical_id, site)
+            found = stack.resource(logical_id, sought.site)
             if found and found.type == _ROLE:
-                return [found]
-    return stack.with_property(_ROLE, "RoleName", name, site)
+                return Bearers([found], [])
+    return stack.with_property(_ROLE, "RoleName", sought)
+
+
+def _may_be(found: Resource) -> Caution:
+    """The doubt whether a name is that of a role in the template, which must then come first."""
+    message = f"The deployment decides whether this names {found.logical_id}; it is taken for a"
+    message += " role outside of the template."
+    return Caution("PI912", message, f"Where {found.logical_id} is meant, write GetAtt of its Arn.")
 
 
 class _Name(NamedTuple):
@@ -195,11 +207,12 @@ class _Name(NamedTuple):
     cautions: tuple[Caution, ...] = ()
 
 
-def _name(text: Text, known: Text, site: Site, stack: Stack) -> _Name:
+def _name(sought: Sought, stack: Stack) -> _Name:
     """The name of the role that a text names, for one of the texts that it can be.
 
     Raises `InvalidValueError`.
     """
+    known, text, _, site = sought
     taken = site.loop_variables
     match known:
         case ():
@@ -220,7 +233,7 @@ def _name(text: Text, known: Text, site: Site, stack: Stack) -> _Name:
             "Pass the role as a parameter, of type AWS::SSM::Parameter::Value<String> if need be,"
             " or write Grant: false and let it read the secret by a policy of your own.",
         )
-    if stack.with_property(_ROLE, "RoleName", known, site):
+    if stack.with_property(_ROLE, "RoleName", sought).always:
         return _Name(write(text, site.loop_variables), known)
     opaque = known[0].value if isinstance(known[0], Unknown) else None
     if _PATHLESS_ARN.fullmatch(stack.values.pattern(opaque)):

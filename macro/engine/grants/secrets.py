@@ -8,7 +8,8 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredenti
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import zip_longest
 from typing import NamedTuple
 
 from macro.engine.shorthand.places import Credentials
@@ -23,9 +24,9 @@ from macro.engine.template.arn import (
     refuse_type,
     ssm_parameter,
 )
-from macro.engine.template.choices import Fork, chosen, graft, leaves, written
+from macro.engine.template.choices import Fork, Leaf, chosen, forked, graft, leaves, written
 from macro.engine.template.conditions import ALWAYS, Conditions
-from macro.engine.template.document import NO_VALUE, Json
+from macro.engine.template.document import NO_VALUE, Json, Path
 from macro.engine.template.intrinsics import (
     Text,
     Unknown,
@@ -40,9 +41,10 @@ from macro.engine.template.intrinsics import (
     split,
     write,
 )
+from macro.engine.template.loops import Turn
 from macro.engine.template.problems import Caution, InvalidValueError
 from macro.engine.template.resources import Resource
-from macro.engine.template.stack import PSEUDO_PARAMETERS, Site, Stack
+from macro.engine.template.stack import PSEUDO_PARAMETERS, Bearers, Site, Sought, Stack
 
 REGION: Json = {"Ref": "AWS::Region"}
 ANY_SUFFIX = "-??????"
@@ -80,11 +82,24 @@ _NO_PARTIAL_ARN = Caution(
 
 
 class Reader(NamedTuple):
-    """Where a secret is read: for which kind of credentials, at which site of which stack."""
+    """Where a secret is read: for which kind of credentials, at which site of which stack.
+
+    `seen` has what names a secret and led there.
+    """
 
     credentials: Credentials
     site: Site
     stack: Stack
+    seen: frozenset[tuple[Path, Turn]] = frozenset()
+
+    def following(self, found: Resource) -> Reader:
+        """Where the secret is read that a resource names. Raises `InvalidValueError` for one that
+        was seen."""
+        here = found.path, found.turn or self.site.turn
+        if here in self.seen:
+            message = f"{found.logical_id} names itself as its secret."
+            raise InvalidValueError("PI304", message, _FIX)
+        return self._replace(site=self.stack.site_of(found, self.site), seen=self.seen | {here})
 
 
 Reading = Secret | InvalidValueError
@@ -128,7 +143,7 @@ def _read(value: Json, when: Conditions, reader: Reader) -> Fork[Reading] | Read
     site, stack = reader.site, reader.stack
     if named := attribute(value):
         if found := stack.resource(named[0], site):
-            if declared := _declared_secret(value, named[1], found, site, stack):
+            if declared := _declared_secret(value, named[1], found, when, reader):
                 return declared
         elif stack.is_open(named[0], site):
             raise open_reference("secret")
@@ -138,7 +153,7 @@ def _read(value: Json, when: Conditions, reader: Reader) -> Fork[Reading] | Read
     errors: list[InvalidValueError] = []
     for known in possible.texts:
         try:
-            forms.append(_form(known, reader))
+            forms.append(_form(Sought(known, text, when, site), reader))
         except InvalidValueError as error:
             errors.append(error)
     if not forms:
@@ -146,7 +161,7 @@ def _read(value: Json, when: Conditions, reader: Reader) -> Fork[Reading] | Read
     cautions = tuple(
         Caution("PI905", f"This fails where another value is deployed: {error}", error.fix)
         for error in errors
-    )
+    ) + tuple(_may_be(found) for found in _unique(one for form in forms for one in form.perhaps))
     if all(form.is_name for form in forms):
         secret = _by_name(value, text, forms, reader)
     elif any(form.is_name for form in forms):
@@ -188,8 +203,8 @@ _NAME_THEIR_SECRET = frozenset(
 
 
 def _declared_secret(
-    value: Json, name: str, found: Resource, site: Site, stack: Stack
-) -> Secret | None:
+    value: Json, name: str, found: Resource, when: Conditions, reader: Reader
+) -> Fork[Reading] | Reading | None:
     """The secret that the template declares, where the value is a reference to it."""
     if found.type == _SECRET and name in ("", "Id"):
         return Secret(value, (value,), REGION, (found,))
@@ -198,34 +213,47 @@ def _declared_secret(
             "PI304", "A secret has no attribute Arn.", f"Write Ref: {found.logical_id}."
         )
     if found.type in _NAME_THEIR_SECRET and not name:
-        behind = _secret_behind(found, site, stack)
-        return Secret(value, (value,), REGION, (behind,) if behind else ())
+        return _secret_behind(value, found, when, reader)
     if found.type == "AWS::SSM::Parameter" and not name:
         raise ssm_parameter()
     refuse_type(found, name, "PI304", "secret", _FIX)
     return None
 
 
-def _secret_behind(found: Resource, site: Site, stack: Stack) -> Resource | None:
-    """The secret of an attachment, a rotation or a policy, which may name one another."""
-    seen = set()
-    while found.type in _NAME_THEIR_SECRET:
-        if (found.path, found.turn) in seen:
-            message = f"{found.logical_id} names itself as its secret."
-            raise InvalidValueError("PI304", message, _FIX)
-        seen.add((found.path, found.turn))
-        named = attribute(found.property("SecretId"))
-        behind = stack.resource(named[0], stack.site_of(found, site)) if named else None
-        if behind is None:
-            return None
-        found = behind
-    return found if found.type == _SECRET else None
+def _secret_behind(
+    value: Json, found: Resource, when: Conditions, reader: Reader
+) -> Fork[Reading] | Reading:
+    """The secret of an attachment, a rotation or a policy, whose `Ref` is the secret's full ARN
+    however they name it themselves."""
+    following = reader.following(found)
+
+    def under_its_arn(behind: Reading) -> Reading:
+        if isinstance(behind, InvalidValueError):
+            return behind if behind.code == "PI304" else Secret(value, (value,), REGION)
+        doubts = tuple(caution for caution in behind.cautions if caution.code == "PI912")
+        return Secret(
+            value, (value,), behind.region, behind.declarations, behind.elsewhere, cautions=doubts
+        )
+
+    def read(leaf: Leaf) -> Fork[Reading] | Reading:
+        return _grown(read_secret(leaf.value, when, following), under_its_arn)
+
+    return graft(forked(found.property("SecretId"), ()), read)
+
+
+def _grown(
+    tree: Fork[Reading] | Reading, grow: Callable[[Reading], Reading]
+) -> Fork[Reading] | Reading:
+    if isinstance(tree, Fork):
+        return Fork(tree.condition, _grown(tree.then, grow), _grown(tree.otherwise, grow))
+    return grow(tree)
 
 
 class _Form(NamedTuple):
     """The form of one value: a name, or an ARN that may be `complete`, `partial`, or either.
 
-    `declared` are the resources whose name it is. `opaque`: nothing is known of the value.
+    `declared` are the resources whose name it is, `perhaps` those whose name it is in some
+    deployments. `opaque`: nothing is known of the value.
     """
 
     is_name: bool
@@ -234,11 +262,12 @@ class _Form(NamedTuple):
     elsewhere: bool = False
     declared: tuple[Resource, ...] = ()
     opaque: bool = False
+    perhaps: tuple[Resource, ...] = ()
 
 
-def _form(known: Text, reader: Reader) -> _Form:
+def _form(sought: Sought, reader: Reader) -> _Form:
     """The form of a value, as far as it is known. Raises `InvalidValueError`."""
-    site, stack = reader.site, reader.stack
+    known, site, stack = sought.text, reader.site, reader.stack
     for part in known:
         if is_dynamic(part):
             _check_dynamic_reference(part)
@@ -246,11 +275,11 @@ def _form(known: Text, reader: Reader) -> _Form:
         case ():
             raise InvalidValueError("PI306", "The secret is empty.", _FIX)
         case (str(head), *_) if head.startswith("arn:"):
-            return _form_of_arn(known, reader)
+            return _form_of_arn(sought, reader)
         case (str(), *_):
-            return _form_of_name(known, site, stack)
+            return _form_of_name(sought, stack)
         case (Unknown({"Ref": str(name)}), *_) if name in PSEUDO_PARAMETERS | site.loop_variables:
-            return _form_of_name(known, site, stack)
+            return _form_of_name(sought, stack)
         case (Unknown(), str(tail), *_) if re.match(r":(?!secret:|secretsmanager:)", tail):
             raise _json_key()
         case (Unknown(value),) if stack.values.is_arn(value):
@@ -258,8 +287,9 @@ def _form(known: Text, reader: Reader) -> _Form:
             is_full = stack.values.pattern(value).endswith(("-[A-Za-z0-9]{6}", r"-\w{6}"))
             return _Form(False, True, not is_full)
     # Of a value that is not known it may be known that it is the name of a secret in the template.
-    if declared := tuple(stack.with_property(_SECRET, "Name", known, site)):
-        return _Form(True, False, False, declared=declared)
+    declared, perhaps = stack.with_property(_SECRET, "Name", sought)
+    if declared:
+        return _Form(True, False, False, declared=tuple(declared), perhaps=tuple(perhaps))
     return _Form(False, True, True, opaque=True)
 
 
@@ -286,9 +316,9 @@ def parse_dynamic(part: str | Unknown) -> Text:
     return ()
 
 
-def _form_of_arn(known: Text, reader: Reader) -> _Form:
+def _form_of_arn(sought: Sought, reader: Reader) -> _Form:
     stack = reader.stack
-    arn = read_arn(known, SECRET_ARN, stack.context)
+    arn = read_arn(sought.text, SECRET_ARN, stack.context)
     if arn is None:
         return _Form(False, True, True)
     kind, *rest = split(arn.resource, ":", 2)
@@ -306,7 +336,7 @@ def _form_of_arn(known: Text, reader: Reader) -> _Form:
             "A secret of another account is found by its full ARN only.",
             "Add the hyphen and six characters that Secrets Manager put at the ARN's end.",
         )
-    declared = tuple(_of_this_name(name, arn, reader))
+    declared, perhaps = _of_this_name(name, arn, sought, reader)
     if ending == "partial" and not reader.credentials.takes_partial_arn and not declared:
         raise InvalidValueError(
             "PI309",
@@ -314,29 +344,65 @@ def _form_of_arn(known: Text, reader: Reader) -> _Form:
             "Write the name, or add the hyphen and six characters at the ARN's end.",
         )
     complete = ending != "partial"
-    return _Form(False, complete, ending != "full" and not elsewhere, elsewhere, declared)
+    return _Form(
+        False,
+        complete,
+        ending != "full" and not elsewhere,
+        elsewhere,
+        tuple(declared),
+        perhaps=tuple(perhaps),
+    )
 
 
-def _of_this_name(name: Text, arn: Arn, reader: Reader) -> list[Resource]:
+def _of_this_name(name: Text, arn: Arn, sought: Sought, reader: Reader) -> Bearers:
     """The secrets of the template that an ARN may name: those of its name, with or without the
     suffix that Secrets Manager adds."""
     stack, context = reader.stack, reader.stack.context
-    regions = {(Unknown(REGION),), (context.region or "\0",)}
-    if arn.region not in regions or not in_own_account(arn, context):
-        return []
-    names = [name]
-    if isinstance(name[-1], str) and re.search(r"-[A-Za-z0-9]{6}$", name[-1]):
-        names.append(join(*name[:-1], name[-1][:-7]))
-    return [
-        found for one in names for found in stack.with_property(_SECRET, "Name", one, reader.site)
+    if not _may_be_own(arn.region, context.region) or not _may_be_own(arn.account, context.account):
+        return Bearers([], [])
+    as_written = arn_fields(sought.written)
+    written = split(as_written.resource, ":", 1)[-1] if as_written else ()
+    found = [
+        stack.with_property(_SECRET, "Name", sought._replace(text=one, written=other))
+        for one, other in zip_longest(_with_and_without(name), _with_and_without(written))
+        if one is not None
     ]
+    always = [one for of_one in found for one in of_one.always]
+    sometimes = [one for of_one in found for one in of_one.sometimes]
+    regions = (Unknown(REGION),), (context.region,)
+    if arn.region in regions and in_own_account(arn, context):
+        return Bearers(always, sometimes)
+    return Bearers([], always + sometimes)
 
 
-def _form_of_name(known: Text, site: Site, stack: Stack) -> _Form:
-    _check_name(known)
-    ending = _ending(known)
-    declared = tuple(stack.with_property(_SECRET, "Name", known, site))
-    return _Form(True, False, ending == "partial", declared=declared)
+def _may_be_own(field: Text, own: str | None) -> bool:
+    """Whether a field of an ARN may be the stack's own Region or account."""
+    return None in (literal(field), own) or literal(field) == own
+
+
+def _with_and_without(name: Text) -> list[Text]:
+    """A name, and the same without what may be the suffix."""
+    if name and isinstance(name[-1], str) and re.search(r"-[A-Za-z0-9]{6}$", name[-1]):
+        return [name, join(*name[:-1], name[-1][:-7])]
+    return [name]
+
+
+def _form_of_name(sought: Sought, stack: Stack) -> _Form:
+    _check_name(sought.text)
+    ending = _ending(sought.text)
+    declared, perhaps = stack.with_property(_SECRET, "Name", sought)
+    return _Form(True, False, ending == "partial", declared=tuple(declared), perhaps=tuple(perhaps))
+
+
+def _unique(resources: Iterable[Resource]) -> Iterable[Resource]:
+    return {(one.path, one.turn): one for one in resources}.values()
+
+
+def _may_be(found: Resource) -> Caution:
+    """The doubt whether a name is that of a secret in the template, whose key it then needs."""
+    message = f"The deployment decides whether this names {found.logical_id}; it is taken for a"
+    message += " secret outside of the template."
+    return Caution("PI912", message, f"Where {found.logical_id} is meant, write Ref to it.")
 
 
 def _by_name(value: Json, text: Text, forms: list[_Form], reader: Reader) -> Secret:

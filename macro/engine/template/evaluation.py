@@ -221,6 +221,9 @@ class Values:
                 return self._mapped(name, top, second, rest, turn)
             case {"Fn::Select": [index, {"Ref": str(name)}]}:
                 return self._selected(_as_text(index), self.parameter(name))
+            case {"Fn::Select": [index, {"Fn::Split": [str(separator), source]}]}:
+                possible = self.known(parse(source, variables), turn, when, solver)
+                return _cut(possible, separator, _as_text(index))
             case {"Fn::Sub": _} | {"Fn::Join": _} | {"Fn::Select": _}:
                 text = parse(value, variables)
                 if text != (Unknown(value),):
@@ -242,7 +245,7 @@ class Values:
         cells: list[str] = []
         complete = True
         for mapping in (get(self._mappings, one) for one in found_name.values):
-            if not isinstance(mapping, dict):
+            if not isinstance(mapping, dict) or _is_completed(mapping):
                 return None
             for key in rows.values if rows else mapping:
                 row = mapping.get(key)
@@ -275,6 +278,25 @@ class Values:
         return _Found(tuple(items[int(index)] for items in lists), found.defaults)
 
 
+def _cut(possible: Possible, separator: str, index: str | None) -> _Found | None:
+    """What `Fn::Select` gives of the fields that `Fn::Split` cuts."""
+    if index is None or not index.isdecimal() or not separator:
+        return None
+    if not all(map(_is_literal, possible.texts)):
+        return None
+    fields = ["".join(map(str, text)).split(separator) for text in possible.texts]
+    if any(int(index) >= len(parts) for parts in fields):
+        return None
+    values = dict.fromkeys(parts[int(index)] for parts in fields)
+    return _Found(tuple(values), possible.defaults)
+
+
+def _is_completed(mapping: dict[str, Json]) -> bool:
+    """Whether `Fn::Transform` adds rows to a mapping, or keys to one of its rows."""
+    rows = (row for row in (mapping, *mapping.values()) if isinstance(row, dict))
+    return any("Fn::Transform" in row for row in rows)
+
+
 def _is_masked(given: str) -> bool:
     """Whether a parameter's value is not the one that is deployed; an empty one is."""
     return bool(given) and (not given.strip("*") or _NESTED_PLACEHOLDER in given)
@@ -291,9 +313,13 @@ def _as_text(value: Json) -> str | None:
         return str(value).lower()
     if isinstance(value, (str, int, float)):
         return str(value)
-    if isinstance(value, list) and all(isinstance(item, (str, int, float)) for item in value):
+    if isinstance(value, list) and value and all(map(_is_scalar, value)):
         return ",".join(map(str, value))
     return None
+
+
+def _is_scalar(value: Json) -> bool:
+    return isinstance(value, (str, int, float))
 
 
 def _is_literal(text: Text) -> bool:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import Json, Path, get
-from macro.engine.template.loops import Loop, Turn, fill, read_loop
+from macro.engine.template.loops import LOOP, Loop, Turn, fill, read_loop
+from macro.engine.template.problems import InvalidValueError
 
 
 class Resource(NamedTuple):
@@ -41,6 +42,11 @@ class Resource(NamedTuple):
     def loop_variables(self) -> frozenset[str]:
         return frozenset(loop.variable for loop in self.loops)
 
+    @property
+    def properties(self) -> Json:
+        """All properties as written."""
+        return self.body.get("Properties")
+
     def property(self, name: str) -> Json:
         """A property's value as written; None where it has none."""
         return get(self.body, "Properties", name)
@@ -50,6 +56,18 @@ class Resource(NamedTuple):
         body = fill(self.body, turn)
         assert isinstance(body, dict)
         return Resource(self.path, logical_id, self.type, body, (), turn)
+
+
+def completed_by(node: Json) -> str | None:
+    """The key of a mapping by which CloudFormation adds others to it: a loop or `Fn::Transform`."""
+    keys = node if isinstance(node, dict) else ()
+    return next((key for key in keys if key.startswith((LOOP, "Fn::Transform"))), None)
+
+
+def unseen(key: str, logical_id: str, fix: str) -> InvalidValueError:
+    """A key that a resource may have by a loop or `Fn::Transform`."""
+    message = f"A loop or Fn::Transform may write the {key} of {logical_id}, which cannot be seen."
+    return InvalidValueError("PI410", message, fix)
 
 
 def resources(template: Json) -> Iterator[Resource]:

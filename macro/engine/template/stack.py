@@ -8,7 +8,8 @@ from math import prod
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-from macro.engine.template.conditions import Conditions, ConditionSolver
+from macro.engine.template.choices import chosen, leaves
+from macro.engine.template.conditions import ALWAYS, Conditions, ConditionSolver
 from macro.engine.template.document import Json, Path, canonical, section
 from macro.engine.template.evaluation import Possible, Values
 from macro.engine.template.intrinsics import Text, parse, references
@@ -76,6 +77,35 @@ class Site(NamedTuple):
         return self.resource.loop_variables
 
 
+class Sought(NamedTuple):
+    """A name by which resources are looked up: `text` is one that the value can be, `written` the
+    value as it is written, under the conditions `when` at a site."""
+
+    text: Text
+    written: Text
+    when: Conditions
+    site: Site
+
+
+class Bearers(NamedTuple):
+    """The resources that have a name in all deployments that it is sought in, and those that have
+    it in some, as parameters or conditions decide."""
+
+    always: list[Resource]
+    sometimes: list[Resource]
+
+
+class _Bearer(NamedTuple):
+    """A resource, in a turn of its loops, that has a name where `when` holds: `written` as its
+    template says. `known`: no parameter decides the name."""
+
+    resource: Resource
+    turn: Turn
+    when: Conditions
+    written: Text
+    known: bool
+
+
 MOST_TURNS = 500
 """CloudFormation's limit on a template's resources, and so on the turns of a loop of any use."""
 
@@ -112,7 +142,7 @@ class Stack:
             for turn in found or ():
                 made = fill_text(resource.logical_id, turn)
                 self._by_id.setdefault(made, []).append((resource, turn))
-        self._by_property: dict[tuple[str, str], dict[Text, list[tuple[Resource, Turn]]]] = {}
+        self._by_property: dict[tuple[str, str], dict[Text, list[_Bearer]]] = {}
         self._dependencies: dict[Path, tuple[Resource, ...]] = {}
         self._readings: dict[Hashable, Any] = {}
 
@@ -238,33 +268,49 @@ class Stack:
             for pattern in self._open_by_head.get(written[:length], ())
         )
 
-    def with_property(self, kind: str, name: str, value: Text, site: Site) -> list[Resource]:
-        """The resources of a type whose property has this very text; a site's own are given as they
-        are declared, those of other loops as their turns make them."""
-        found = []
+    def with_property(self, kind: str, name: str, sought: Sought) -> Bearers:
+        """The resources of a type whose property is the name that is sought; a site's own are given
+        as they are declared, those of other loops as their turns make them."""
+        always: list[Resource] = []
+        sometimes: list[Resource] = []
+        site = sought.site
         loops = site.resource.loops
-        for resource, turn in self._index(kind, name).get(value, ()):
-            if resource.loops == loops[: len(resource.loops)] and turn == site.turn[: len(turn)]:
-                found.append(resource)
+        here = self.holds_at(sought.when, site.turn)
+        for resource, turn, when, written, known in self._index(kind, name).get(sought.text, ()):
+            own = self.holds_at(when, turn)
+            if own and not self.solver.possible(here.both(own)):
+                continue
+            if resource.loops != loops[: len(resource.loops)] or turn != site.turn[: len(turn)]:
+                resource = resource.in_turn(fill_text(resource.logical_id, turn), turn)
+            is_certain = known or written == sought.written
+            if is_certain and (not own or self.solver.implies(here, own)):
+                always.append(resource)
             else:
-                found.append(resource.in_turn(fill_text(resource.logical_id, turn), turn))
-        return found
+                sometimes.append(resource)
+        return Bearers(always, sometimes)
 
-    def _index(self, kind: str, name: str) -> dict[Text, list[tuple[Resource, Turn]]]:
+    def _index(self, kind: str, name: str) -> dict[Text, list[_Bearer]]:
         index = self._by_property.get((kind, name))
         if index is None:
             index = self._by_property[kind, name] = {}
             for resource in self.resources:
-                if resource.type != kind:
-                    continue
-                written = resource.property(name)
-                if written is None:
-                    continue
-                text = parse(written, resource.loop_variables)
-                for turn in self.turns(resource.loops) or ((),):
-                    for own in self.values.known(text, turn).texts:
-                        index.setdefault(own, []).append((resource, turn))
+                if resource.type == kind and resource.property(name) is not None:
+                    for text, bearer in self._bearers(resource, name):
+                        index.setdefault(text, []).append(bearer)
         return index
+
+    def _bearers(self, resource: Resource, name: str) -> Iterator[tuple[Text, _Bearer]]:
+        """The texts that a property of a resource can be."""
+        value = resource.property(name)
+        tree = chosen(value)
+        cases: Iterator[tuple[Json, Conditions]] = leaves(value if tree is None else tree, ALWAYS)
+        for leaf, when in cases:
+            written = parse(leaf, resource.loop_variables)
+            for turn in self.turns(resource.loops) or ((),):
+                texts, defaults = self.values.known(written, turn)
+                known = len(texts) == 1 and not defaults
+                for text in texts:
+                    yield text, _Bearer(resource, turn, when, written, known)
 
     def dependencies(self, resource: Resource) -> tuple[Resource, ...]:
         """The resources that CloudFormation creates before this one, as its template says."""
