@@ -38,11 +38,11 @@ class Quotes(NamedTuple):
     edited: Callable[[Branch], list[Splice]]
 
     def key(self, member: Member) -> str | None:
-        """The author's spelling of a block mapping's key; None if there is none."""
+        """The author's spelling of a key; None if there is none."""
         if member.home is None or not isinstance(member.home[0], MappingNode):
             return None
         key = member.home[0].value[member.home[1]][0]
-        if isinstance(key, Alias) or key_of(key) != member.key or is_flow(member.home[0]):
+        if isinstance(key, Alias) or key_of(key) != member.key:
             return None
         return self.changes.spans.text[key.start_mark.index : key.end_mark.index]
 

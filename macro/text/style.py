@@ -89,19 +89,24 @@ class Styles:
         closing = spans.indentation(int(node.end_mark.index) - 1)
         if not node.value or self._is_line(node):
             spread = style.is_json and not node.value and style.spread
-            return style._replace(spread=spread), closing + style.unit
+            indent = closing + style.unit
+            if len(node.value) > 1 and "\n" in self._gap(node):
+                indent = spans.indentation(spans.entry_start(node, 1))
+            return style._replace(spread=spread), indent
         indent = spans.indentation(spans.entry_start(node, 0))
         unit = indent.removeprefix(closing) or style.unit
         return style._replace(unit=unit, spread=style.is_json), indent
 
     def separator(self, node: Node, style: Style, indent: str) -> str:
         """What stands between two entries of a collection in flow style."""
-        spans = self.spans
-        if len(node.value) > 1:
-            gap = spans.text[spans.entry_end(node, 0) : spans.entry_start(node, 1)]
-            if "#" not in gap:
-                return gap
+        if len(node.value) > 1 and "#" not in self._gap(node):
+            return self._gap(node)
         return style.comma if self._is_line(node) else ",\n" + indent
+
+    def _gap(self, node: Node) -> str:
+        """What is between the first two entries of a collection."""
+        spans = self.spans
+        return spans.text[spans.entry_end(node, 0) : spans.entry_start(node, 1)]
 
     def _is_line(self, node: Node) -> bool:
         """Whether a flow collection's first entry stands in its bracket's line."""
