@@ -7,7 +7,6 @@ from macro.engine.template.edits import Edit
 from macro.text.rewrite import rewrite
 from macro.text.source import parse
 
-
 CONTAINER: Path = ("Resources", "Task", "Properties", "ContainerDefinitions", 0)
 
 

@@ -1,4 +1,4 @@
-"""Comments stay on what they are about: with the image or its credentials, never on the next key."""
+"""Comments stay on what they are about: on the image or its credentials, never on the next key."""
 
 from __future__ import annotations
 
