@@ -16,18 +16,25 @@ from macro.text.style import SHORT
 
 _COMMENT_LINE = re.compile(r"(?:\n[ \t]*)*\n( *)#[^\n]*")
 
-Place: TypeAlias = "int | tuple[int, int]"
-"""Whose a comment comes to be: a member's, by its id, or a hole's: its node's id and its number."""
+Place: TypeAlias = "int | tuple[int, int, bool]"
+"""Whose a comment comes to be: a member's, by its id, or a hole's: its node's id, its number, and
+whether it is part of what comes there."""
 
 
 class Hole(NamedTuple):
     """A run of entries that are gone, by their numbers, what comes in their place, and where the
-    text is that goes with them: in block style whole lines, with the break before."""
+    text is that goes with them: in block style whole lines, with the break before.
+
+    From `below` on it has the comments that are indented as being part of the last entry; from
+    `rest` on, what is of the entry behind.
+    """
 
     first: int
     last: int
     added: tuple[Member, ...]
     start: int
+    below: int
+    rest: int
     end: int
 
 
@@ -58,9 +65,9 @@ class Changes(NamedTuple):
         """The comments that come to be above a member."""
         return self.comments.get(id(member), [])
 
-    def left_in(self, node: Node, hole: Hole) -> list[str]:
-        """The comments that stay where a hole is."""
-        return self.comments.get((id(node), hole.first), [])
+    def left_in(self, node: Node, hole: Hole, inside: bool = False) -> list[str]:
+        """The comments that stay where a hole is, or inside of what comes there."""
+        return self.comments.get((id(node), hole.first, inside), [])
 
     def keeps(self, member: Member) -> bool:
         """Whether a member still has the value that it had in the text, perhaps changed within."""
@@ -137,8 +144,7 @@ def old_value(spans: Spans, node: Node, number: int) -> tuple[int, int]:
 class _Region(NamedTuple):
     """Text of entries that goes away, and whose the comments in it are that move with nothing.
 
-    Those in the first line are of all that comes instead; those from `rest` on, of what stays
-    behind it.
+    Those in the first line are of all that comes instead.
     """
 
     first: int
@@ -146,44 +152,44 @@ class _Region(NamedTuple):
     start: int
     end: int
     first_line: int
-    rest: int
     instead: Place | None
-    hole: Place
-    added: tuple[Member, ...] = ()
+    hole: Hole | None = None
+    node: int = 0
 
     def place(self, index: int, movers: Sequence[tuple[int, int]]) -> Place | None:
         """Whose a comment is; of what moves, `movers` has the end and the id."""
-        if index >= self.rest:
-            return self.hole
-        if self.added and self.instead is not None and index < self.first_line:
+        added = self.hole.added if self.hole else ()
+        if self.hole and index >= self.hole.rest:
+            return self.node, self.first, False
+        if self.hole and index >= self.hole.below and added and _is_block(added[-1].value):
+            return self.node, self.first, True
+        if added and self.instead is not None and index < self.first_line:
             return self.instead
         takers = [member for stop, member in movers if stop > index]
         if takers:
             return takers[0]
-        if not movers or self.instead == self.hole:
+        if not movers or self.hole is None:
             return self.instead
         last = movers[0 if index < self.first_line else -1][1]
-        return next((id(member) for member in self.added if _holds(member, last)), last)
+        return next((id(member) for member in added if _holds(member, last)), last)
 
 
 def _regions(spans: Spans, node: Node, plan: Plan) -> Iterator[_Region]:
     for hole in plan.holes.values():
-        first, last, added, start, end = hole
+        first, last, added, start, _, _, end = hole
         line = spans.line_end(spans.entry_start(node, first))
-        rest = min(end, _content_end(spans, node, last, added)) if not is_flow(node) else end
-        place = (id(node), first)
         keys = node.value[first : last + 1] if isinstance(node, MappingNode) else ()
         if any(is_merge(key) for key, _ in keys):  # what comes instead is not what they are on
-            yield _Region(first, last, start, end, line, rest, place, place)
+            yield _Region(first, last, start, end, line, (id(node), first, False))
             continue
         # What is only to be read behind an entry does not come instead of it.
         instead = next((id(member) for member in added if member.after is None), None)
-        yield _Region(first, last, start, end, line, rest, instead, place, added)
+        yield _Region(first, last, start, end, line, instead, hole, id(node))
     for number, member in plan.kept.items():
         if not keeps(spans, member):
             start, end = old_value(spans, node, number)
             line = spans.line_end(spans.entry_start(node, number))
-            yield _Region(number, number, start, end, line, end, id(member), id(member))
+            yield _Region(number, number, start, end, line, id(member))
 
 
 def _holds(member: Member, part: int) -> bool:
@@ -262,7 +268,7 @@ def _plan(spans: Spans, branch: Branch) -> Plan:
         place.insert(at, member)
         beside[member.key] = place
     holes = {
-        first: Hole(first, last, members, *_region(spans, node, first, last, members))
+        first: Hole(first, last, members, *_region(spans, node, first, last, bool(members)))
         for first, last in last_of.items()
         for members in (tuple(filled[first]),)
     }
@@ -270,31 +276,22 @@ def _plan(spans: Spans, branch: Branch) -> Plan:
 
 
 def _region(
-    spans: Spans, node: Node, first: int, last: int, added: tuple[Member, ...]
-) -> tuple[int, int]:
-    """Where the text of entries is that go away."""
-    start = spans.entry_start(node, first)
+    spans: Spans, node: Node, first: int, last: int, is_filled: bool
+) -> tuple[int, int, int, int]:
+    """Where the text of entries is that go away: the last four fields of their hole."""
+    start, end = spans.entry_start(node, first), spans.entry_end(node, last)
     if is_flow(node):
-        end = spans.entry_end(node, last)
-        comment = None if added else spans.trailing(end)
-        return start, comment[0] + len(comment[1]) if comment else end
-    end = _content_end(spans, node, last, added)
+        comment = None if is_filled else spans.trailing(end)
+        end = comment[0] + len(comment[1]) if comment else end
+        return start, end, end, end
+    below = rest = spans.line_end(end)
+    column = spans.column(start)
+    while (comment_line := _COMMENT_LINE.match(spans.text, rest)) and len(comment_line[1]) > column:
+        rest = comment_line.end()
     if spans.leads(start):
-        return spans.break_before(start), end
-    is_end = added or last + 1 == len(node.value)
-    return start, end if is_end else spans.entry_start(node, last + 1)  # behind a dash
-
-
-def _content_end(spans: Spans, node: Node, last: int, added: tuple[Member, ...]) -> int:
-    """Where entries of a block collection end: past the comments that are indented as being part of
-    them, unless these can stay where they are, as part of what comes instead."""
-    end = spans.line_end(spans.entry_end(node, last))
-    if added and _is_block(added[-1].value):
-        return end
-    column = spans.column(spans.entry_start(node, last))
-    while (comment := _COMMENT_LINE.match(spans.text, end)) and len(comment[1]) > column:
-        end = comment.end()
-    return end
+        return spans.break_before(start), below, rest, rest
+    is_end = is_filled or last + 1 == len(node.value)
+    return start, below, rest, rest if is_end else spans.entry_start(node, last + 1)
 
 
 def _is_block(value: Value) -> bool:

@@ -92,7 +92,12 @@ class Layout(NamedTuple):
         spans, node = self.spans, chain[-1]
         start, end = hole.start, hole.end
         column = spans.column(spans.entry_start(node, hole.first))
-        lines = [line for member in hole.added for line in self._lines(member, chain)]
+        added = [self._lines(member, chain) for member in hole.added]
+        lines = [line for member in added for line in member]
+        inside = self.changes.left_in(node, hole, inside=True)
+        if inside:
+            margin = _margin_below(added[-1])
+            lines += (margin + comment for comment in inside)
         comments = self.changes.left_in(node, hole)
         if not spans.leads(spans.entry_start(node, hole.first)):  # behind a dash
             margin = spans.indentation(start)
@@ -199,6 +204,13 @@ def _behind(spans: Spans, node: Node, number: int) -> int:
     while (comment := _COMMENT_LINE.match(spans.text, at)) and len(comment[1]) >= least:
         at = comment.end()
     return at
+
+
+def _margin_below(entry: Sequence[str]) -> str:
+    """The indentation of what is below an entry's key, or of the key where all is in its line."""
+    lines = [line for line in entry if not line.lstrip().startswith("#")]
+    below = lines[1] if len(lines) > 1 else lines[0]
+    return below[: len(below) - len(below.lstrip(" "))]
 
 
 def _closed_up(spans: Spans, node: Node, hole: Hole) -> tuple[int, str]:

@@ -105,6 +105,38 @@ def test_a_comment_below_what_comes_to_be_one_line_goes_above_it(blank: str) -> 
     )
 
 
+def test_comments_below_the_block_are_indented_as_what_it_becomes() -> None:
+    old = containers(
+        """\
+          - Name: web
+            Limits:
+              Cpu: 1
+            PrivateImage:
+                Image: a
+                Secret: |-
+                    b
+                  # deep
+
+                # no more
+            Memory: 1
+        """
+    )
+    assert edited(old, *expansion()) == containers(
+        """\
+          - Name: web
+            Limits:
+              Cpu: 1
+            Image: a
+            RepositoryCredentials:
+              CredentialsParameter: |-
+                  b
+              # deep
+              # no more
+            Memory: 1
+        """
+    )
+
+
 def test_a_comment_as_far_out_as_the_next_key_is_of_that() -> None:
     old = containers(
         """\
@@ -184,6 +216,13 @@ def test_a_comment_in_flow_style_stays_behind_what_comes_instead() -> None:
             }
         """.replace("Image: a, Rep", "Image: a,\n              Rep")
     )
+
+
+def test_a_comment_on_a_call_that_goes_is_not_on_a_section_that_comes_there() -> None:
+    text = "Transform: P  # ours\n# all\nResources: {}\n"
+    edits = [Edit("add", ("Conditions",), {"C": True}, after="Transform")]
+    new = edited(text, *edits, Edit("remove", ("Transform",)))
+    assert new == "Conditions:\n  C: true\n# all\nResources: {}\n"
 
 
 GONE: Path = ("Resources", "A", "B")
