@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias, cast
@@ -13,8 +12,6 @@ from macro.text.edited_tree import Branch, Member, New, Value, json_of
 from macro.text.nodes import function, is_merge, key_of
 from macro.text.spans import Spans, is_flow
 from macro.text.style import SHORT
-
-_COMMENT_LINE = re.compile(r"(?:\n[ \t]*)*\n( *)#[^\n]*")
 
 Place: TypeAlias = "int | tuple[int, int, bool]"
 """Whose a comment comes to be: a member's, by its id, or a hole's: its node's id, its number, and
@@ -126,11 +123,14 @@ def keeps(spans: Spans, member: Member) -> bool:
 
 
 def chunk(spans: Spans, member: Member) -> tuple[int, int]:
-    """Where the text of a member with a home is: key, value, and the comment behind it."""
+    """Where the text of a member with a home is: key, value, and the comments that are on it."""
     node, number = cast("tuple[Node, int]", member.home)
-    end = spans.entry_end(node, number)
+    start, end = spans.entry_start(node, number), spans.entry_end(node, number)
     comment = spans.trailing(end)
-    return spans.entry_start(node, number), comment[0] + len(comment[1]) if comment else end
+    end = comment[0] + len(comment[1]) if comment else end
+    if is_flow(node) or spans.line_end(end) > end:
+        return start, end
+    return start, spans.past_comments(end, spans.column(start), over_blank=True)
 
 
 def old_value(spans: Spans, node: Node, number: int) -> tuple[int, int]:
@@ -284,10 +284,8 @@ def _region(
         comment = None if is_filled else spans.trailing(end)
         end = comment[0] + len(comment[1]) if comment else end
         return start, end, end, end
-    below = rest = spans.line_end(end)
-    column = spans.column(start)
-    while (comment_line := _COMMENT_LINE.match(spans.text, rest)) and len(comment_line[1]) > column:
-        rest = comment_line.end()
+    below = spans.line_end(end)
+    rest = spans.past_comments(below, spans.column(start), over_blank=True)
     if spans.leads(start):
         return spans.break_before(start), below, rest, rest
     is_end = is_filled or last + 1 == len(node.value)

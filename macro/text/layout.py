@@ -22,7 +22,6 @@ Chain: TypeAlias = "tuple[Node, ...]"
 """The collections around a place, each in the one before."""
 
 _BLANK_LINES = re.compile(r"(?:\n[ \t]*(?=\n))+")
-_COMMENT_LINE = re.compile(r"\n( *)#[^\n]*")
 _HEAD = re.compile(r"(?:%[^\n]*\n)*---[ \t]*(?:#[^\n]*)?")  # what may begin a YAML document
 _LOOSE_LINES = re.compile(r"(?:\n[ \t]*(?:#[^\n]*)?(?=\n|\Z))+")
 
@@ -199,11 +198,9 @@ def _behind(spans: Spans, node: Node, number: int) -> int:
     """Where lines can be put behind an entry: past the comments that are indented as being part of
     it, or of the collection if it is the last."""
     column = spans.column(spans.entry_start(node, 0))
-    at = spans.line_end(spans.entry_end(node, number))
-    least = column if number + 1 == len(node.value) else column + 1
-    while (comment := _COMMENT_LINE.match(spans.text, at)) and len(comment[1]) >= least:
-        at = comment.end()
-    return at
+    end = spans.line_end(spans.entry_end(node, number))
+    is_last = number + 1 == len(node.value)
+    return spans.past_comments(end, column - 1 if is_last else column, over_blank=False)
 
 
 def _margin_below(entry: Sequence[str]) -> str:

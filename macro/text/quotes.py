@@ -21,11 +21,12 @@ _ANCHOR = re.compile(r"^(!\S+ +)?&\S+ +")
 
 
 class _Value(NamedTuple):
-    """A value's text, where it starts, and the comment behind it."""
+    """A value's text, where it was, and the comment behind it."""
 
     start: int
+    end: int
     text: str
-    comment: str
+    comment: str = ""
 
 
 class Quotes(NamedTuple):
@@ -37,9 +38,11 @@ class Quotes(NamedTuple):
     changes: Changes
     edited: Callable[[Branch], list[Splice]]
 
-    def key(self, member: Member) -> str | None:
-        """The author's spelling of a key; None if there is none."""
+    def key(self, member: Member, in_flow: bool = False) -> str | None:
+        """The author's spelling of a key; None if there is none that can be used."""
         if member.home is None or not isinstance(member.home[0], MappingNode):
+            return None
+        if in_flow and not is_flow(member.home[0]):
             return None
         key = member.home[0].value[member.home[1]][0]
         if isinstance(key, Alias) or key_of(key) != member.key:
@@ -111,20 +114,19 @@ class Quotes(NamedTuple):
         above = self.changes.above(member)
         if not self.changes.keeps(member):
             return above
+        changes, spans = self.changes, self.changes.spans
         found = self._value(member, in_flow)
-        if found is not None:
-            return [*above, found.comment] if in_flow and found.comment else above
+        if found is None:
+            quoted = [chunk(spans, part) for part in _parts(member.value) if changes.keeps(part)]
+        else:
+            quoted = [(found.start, found.end if in_flow else spans.line_end(found.end))]
         home, number = cast("tuple[Node, int]", member.home)
-        spans = self.changes.spans
-        inner = [chunk(spans, part) for part in _parts(member.value) if self.changes.keeps(part)]
-        return [
-            *above,
-            *(
-                text
-                for index, text in spans.comments(*chunk(spans, member), [home.value[number]])
-                if not any(start <= index < end for start, end in inner)
-            ),
-        ]
+        inner = spans.comments(*chunk(spans, member), [home.value[number]])
+        moved = ((index, text) for index, text in inner if index in changes.carried)
+        outer = (
+            text for index, text in moved if not any(start <= index < end for start, end in quoted)
+        )
+        return [*above, *outer]
 
     def _value(self, member: Member, in_flow: bool) -> _Value | None:
         changes, spans, value = self.changes, self.changes.spans, member.value
@@ -137,7 +139,7 @@ class Quotes(NamedTuple):
             text = _ANCHOR.sub(r"\1", text)  # which stays where the value's text is
             is_copy = isinstance(value, Node) and not re.search(r"[\n&*#]", text)
             can_be_used = is_copy and _fits(spans, node, text, in_flow)
-            return _Value(start, text, "") if can_be_used else None
+            return _Value(start, end, text) if can_be_used else None
         if not changes.keeps(member):
             return None
         home = cast("tuple[Node, int]", member.home)[0]
@@ -145,7 +147,7 @@ class Quotes(NamedTuple):
             return None
         behind = spans.trailing(end)
         comment = behind[1] if behind and behind[0] in changes.carried else ""
-        return _Value(start, _cut(spans.text, start, end, self._inner(member)), comment)
+        return _Value(start, end, _cut(spans.text, start, end, self._inner(member)), comment)
 
     def _inner(self, member: Member) -> list[Splice]:
         return self.edited(member.value) if isinstance(member.value, Branch) else []

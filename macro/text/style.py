@@ -126,13 +126,12 @@ class Styles:
         where a tag or an anchor has a line of its own between them."""
         if value.flow_style or not value.value or isinstance(key, Alias):
             return None
-        start, column = value.start_mark, int(key.start_mark.column)
-        is_behind = start.line == key.end_mark.line
-        if self.spans.text[start.index] not in "!&":
-            return None if is_behind else int(start.column) - column
-        first = self.spans.entry_start(value, 0)
-        if is_behind or self.spans.line_start(first) <= start.index:
-            return self.spans.column(first) - column
+        start, column, spans = value.start_mark, int(key.start_mark.column), self.spans
+        if spans.text[start.index] not in "!&":
+            return int(start.column) - column if spans.leads(start.index) else None
+        first = spans.entry_start(value, 0)
+        if start.line == key.end_mark.line or spans.line_start(first) <= start.index:
+            return spans.column(first) - column
         return None
 
     def _item_widths(self, node: Node) -> Iterator[tuple[bool, int]]:

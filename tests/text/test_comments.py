@@ -130,9 +130,42 @@ def test_comments_below_the_block_are_indented_as_what_it_becomes() -> None:
             RepositoryCredentials:
               CredentialsParameter: |-
                   b
-              # deep
+                # deep
               # no more
             Memory: 1
+        """
+    )
+
+
+def test_a_comment_within_a_value_moves_with_it() -> None:
+    old = containers(
+        """\
+          - PrivateImage:
+              Image: !Join
+              - ''
+              - - a
+                # more
+                # parts
+              # of the secret
+              Secret: b
+
+                # of b
+            Name: web
+        """
+    )
+    assert edited(old, *expansion()) == containers(
+        """\
+          - Image: !Join
+            - ''
+            - - a
+              # more
+              # parts
+            RepositoryCredentials:
+              # of the secret
+              CredentialsParameter: b
+
+                # of b
+            Name: web
         """
     )
 
