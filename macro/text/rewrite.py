@@ -22,7 +22,7 @@ from macro.text.line_breaks import Splice, in_order, restored, spliced
 from macro.text.nodes import ALIAS, TooDeepError, compose_yaml, key_of, value_of
 from macro.text.source import LocatedProblem, Source, SourceError, no_collection
 from macro.text.spans import Spans, is_flow
-from macro.text.style import Styles
+from macro.text.style import styles_of
 
 
 def rewrite(source: Source, edits: Sequence[Edit]) -> str:
@@ -42,7 +42,7 @@ def rewrite(source: Source, edits: Sequence[Edit]) -> str:
     end = len(source.body)
     with no_collection():
         spans = Spans(source.body)
-        styles = Styles(source, spans)
+        styles = styles_of(source, spans)
         tree = _grown(source, edits)
         for write_out in (False, True) if has_aliases else (False,):
             top = tree
