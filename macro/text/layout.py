@@ -9,9 +9,10 @@ from typing import NamedTuple, TypeAlias, cast
 
 from yaml.nodes import MappingNode, Node
 
-from macro.text.changes import Changes, Hole, Plan, old_value
+from macro.text.changes import Changes
 from macro.text.edited_tree import Branch, Member
 from macro.text.emitter import Writer
+from macro.text.entries import Hole, Plan, old_value
 from macro.text.flow_collections import Entry, Gap, added_behind, filled, taken_out
 from macro.text.line_breaks import Splice
 from macro.text.quotes import Quotes, unended

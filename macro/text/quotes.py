@@ -8,8 +8,9 @@ from typing import NamedTuple, TypeAlias, cast
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from macro.text.changes import Changes, chunk
+from macro.text.changes import Changes
 from macro.text.edited_tree import Branch, Member, Value
+from macro.text.entries import chunk
 from macro.text.line_breaks import Splice, in_order, spliced
 from macro.text.nodes import Alias, key_of
 from macro.text.spans import Spans, is_flow

@@ -15,8 +15,9 @@ from yaml.nodes import MappingNode, Node
 from macro.engine.template.document import Json, canonical
 from macro.engine.template.edits import Edit, apply
 from macro.text.aliases import settled
-from macro.text.changes import Changes, changes_of, keeps
+from macro.text.changes import Changes, changes_of
 from macro.text.edited_tree import Branch, DoubledKeyError, grow
+from macro.text.entries import keeps
 from macro.text.layout import Layout
 from macro.text.line_breaks import Splice, in_order, restored, spliced
 from macro.text.nodes import ALIAS, TooDeepError, compose_yaml, key_of, value_of
