@@ -184,7 +184,7 @@ def _add_expand(commands: _Commands[argparse.ArgumentParser]) -> None:
 
 
 def _add_lint(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    """Adds `lint`. Its options are cfn-lint's, which reads them: here they are for help and
+    """Adds `lint`. Its options but one are cfn-lint's, which reads them: here they are for help and
     completion."""
     command = _add_command(
         commands,
@@ -213,6 +213,7 @@ def _add_lint(commands: _Commands[argparse.ArgumentParser]) -> argparse.Argument
         (("--deployment-files",), "FILE", "deployment files of Git sync (default: none)"),
     ):
         command.add_argument(*options, metavar=metavar, nargs="+", help=text)
+    _add_settings(command)
     command.add_argument(
         "--config-file", metavar="FILE", help="the configuration (default: .cfnlintrc)"
     )
@@ -347,6 +348,14 @@ def _add_region(command: argparse._ActionsContainer) -> None:
     )
 
 
+def _add_settings(command: argparse._ActionsContainer) -> None:
+    command.add_argument(
+        "--settings",
+        metavar="FILE",
+        help="the account's settings, YAML or JSON, as the macro was given them (default: none)",
+    )
+
+
 def _add_profile(command: argparse._ActionsContainer) -> None:
     command.add_argument(
         "--profile", metavar="NAME", help="the AWS profile (default: AWS_PROFILE, then default)"
@@ -382,11 +391,7 @@ def _add_deployment(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the SAM CLI's configuration (default: samconfig.toml, if --config-env is given)",
     )
-    group.add_argument(
-        "--settings",
-        metavar="FILE",
-        help="the account's settings, YAML or JSON, as the macro was given them (default: none)",
-    )
+    _add_settings(group)
     group.add_argument(
         "--macro-name",
         metavar="NAME",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from macro.commands import files
 from macro.commands.exit_codes import OK, UsageError
 from macro.engine.account_settings import ENVIRONMENT_BYTES, environment_bytes
+from macro.engine.expand import Context, expand
 from macro.engine.shorthand.settings import read_account_settings
 from macro.engine.template.document import Json
 
@@ -52,9 +54,12 @@ def read_settings_file(name: str) -> Json:
 
 def settings_file(options: argparse.Namespace) -> int:
     """Prints the settings as the parameter `Settings` of the macro's deployment takes them: JSON in
-    one line. Returns 0; raises UsageError where they are wrong, or longer than Lambda takes."""
+    one line, which may be within single quotes. Returns 0; raises UsageError where they are wrong,
+    or longer than Lambda takes."""
     settings = read_settings_file(options.file)
-    text = json.dumps(settings, ensure_ascii=False, separators=(",", ":"))
+    if wrong := [f"{options.file}: {text}" for text in _wrong_entries(settings)]:
+        raise UsageError(*wrong)
+    text = json.dumps(settings, ensure_ascii=False, separators=(",", ":")).replace("'", r"\u0027")
     size = environment_bytes(text)
     if size > ENVIRONMENT_BYTES:
         raise UsageError(
@@ -63,3 +68,24 @@ def settings_file(options: argparse.Namespace) -> int:
         )
     print(text)
     return OK
+
+
+def _wrong_entries(settings: Json) -> Iterator[str]:
+    """What is wrong with the secrets and keys of the registries: what any template would meet that
+    pulls from them."""
+    read, _ = read_account_settings(settings)
+    for registry in read.account:
+        for problem in expand(
+            _puller(f"{registry}/repository:1"), Context(settings=settings)
+        ).problems:
+            text = str(problem).removeprefix("In the account's settings: ")
+            yield f"{problem.code} In the account's settings, at Registries.{registry}: {text}"
+
+
+def _puller(image: str) -> dict[str, Json]:
+    """The least template that pulls an image."""
+    role: Json = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/execution"}
+    containers: Json = [{"Name": "container", "PrivateImage": image}]
+    properties: Json = {"ExecutionRoleArn": role, "ContainerDefinitions": containers}
+    task: Json = {"Type": "AWS::ECS::TaskDefinition", "Properties": properties}
+    return {"Resources": {"Task": task}}

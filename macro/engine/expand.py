@@ -246,7 +246,8 @@ def _read_turn(
             needed = needed._replace(needs=())
         needs.append(needed)
     wanted = tuple(need for one in needs for need in one.needs)
-    role = read_grants(containers[0].container, wanted, site, stack)
+    attached = settings.role.managed_policy_arns is not None
+    role = read_grants(containers[0].container, wanted, attached, site, stack)
     return TaskInTurn(
         tuple(shorthands),
         tuple(one.parameters for one in needs),

@@ -42,7 +42,10 @@ CODE_RULES = [_rule(code) for code in CODES]
 
 
 class Expanding(CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint ships no types
-    """Expands a template before the rules look at it, and finds what the engine has against it."""
+    """Expands a template before the rules look at it, and finds what the engine has against it.
+
+    `settings_file`, where it is given, outweighs the one that is configured.
+    """
 
     id = "IPI000"
     shortdesc = "PrivateImage: templates are expanded"
@@ -54,6 +57,7 @@ class Expanding(CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint ships
         self.child_rules = {rule_id(code): None for code in CODES}  # cfn-lint puts the rules there
         names = ("account", "settings", "macro_name")
         self.config_definition = {name: {"default": "", "type": "string"} for name in names}
+        self.settings_file = ""
         self._root: Any = None
         self._found: list[Problem] = []
 
@@ -101,7 +105,7 @@ class Expanding(CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint ships
 
     def _account_settings(self) -> tuple[Json, tuple[Problem, ...]]:
         """The account's settings (None: none), and the problem where their file is unreadable."""
-        file = self.config["settings"]
+        file = self.settings_file or self.config["settings"]
         if not file:
             return None, ()
         try:

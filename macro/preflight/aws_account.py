@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from macro.engine.template.stack import ACCOUNT_ID, REGION_CODE, Context
+from macro.preflight.credential_programs import CredentialPrograms
 from macro.preflight.deadline import DeadlineError, within
 from macro.preflight.deployed_values import Deployed, UnknownValueError
 
@@ -166,9 +167,13 @@ def connect(profile: str | None, region: str | None, account: str | None) -> Acc
     """
     import boto3
     from botocore.exceptions import BotoCoreError, ProfileNotFound
+    from botocore.session import get_session
 
+    programs = CredentialPrograms()
     try:
-        session = boto3.Session(profile_name=profile)
+        core = get_session()
+        session = boto3.Session(botocore_session=core, profile_name=profile)
+        programs.watch(core)
         found = Account(session, _region(region, session.region_name), None)
     except ProfileNotFound as error:
         name = error.kwargs["profile"]
@@ -183,6 +188,8 @@ def connect(profile: str | None, region: str | None, account: str | None) -> Acc
         return replace(found, unidentified=str(trouble))
     except MALFORMED as error:
         return replace(found, unidentified=f"The answer of sts makes no sense ({kind_of(error)}).")
+    finally:
+        programs.end()
     if not credentials:
         fix = "name them with --profile or in the environment, as for the AWS CLI"
         raise AccountError(f"there are no credentials for AWS: {fix}")

@@ -1,8 +1,7 @@
-"""What becomes of each piece of a text under edit: what stays, goes, comes, and moves with what."""
+"""What becomes of a text under edit: of its collections, and of the comments in what goes away."""
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias, cast
@@ -10,34 +9,14 @@ from typing import NamedTuple, TypeAlias, cast
 from yaml.nodes import MappingNode, Node
 
 from macro.text.edited_tree import Branch, Member, New, Value, json_of
-from macro.text.nodes import function, is_merge, key_of
-from macro.text.spans import Spans, is_flow
+from macro.text.entries import Hole, Plan, chunk, keeps, old_value, plan_of
+from macro.text.nodes import is_merge
+from macro.text.spans import Spans
 from macro.text.style import SHORT
 
-_COMMENT_LINE = re.compile(r"(?:\n[ \t]*)*\n( *)#[^\n]*")
-
-Place: TypeAlias = "int | tuple[int, int]"
-"""Whose a comment comes to be: a member's, by its id, or a hole's: its node's id and its number."""
-
-
-class Hole(NamedTuple):
-    """A run of entries that are gone, by their numbers, what comes in their place, and where the
-    text is that goes with them: in block style whole lines, with the break before."""
-
-    first: int
-    last: int
-    added: tuple[Member, ...]
-    start: int
-    end: int
-
-
-class Plan(NamedTuple):
-    """What becomes of the entries of a collection in the text: those that stay and the holes, each
-    by its (first) number, and what is added behind an entry."""
-
-    kept: dict[int, Member]
-    holes: dict[int, Hole]
-    behind: dict[int, list[Member]]
+Place: TypeAlias = "int | tuple[int, int, bool]"
+"""Whose a comment comes to be: a member's, by its id, or a hole's: its node's id, its number, and
+whether it is part of what comes there."""
 
 
 class Changes(NamedTuple):
@@ -58,9 +37,9 @@ class Changes(NamedTuple):
         """The comments that come to be above a member."""
         return self.comments.get(id(member), [])
 
-    def left_in(self, node: Node, hole: Hole) -> list[str]:
-        """The comments that stay where a hole is."""
-        return self.comments.get((id(node), hole.first), [])
+    def left_in(self, node: Node, hole: Hole, inside: bool = False) -> list[str]:
+        """The comments that stay where a hole is, or inside of what comes there."""
+        return self.comments.get((id(node), hole.first, inside), [])
 
     def keeps(self, member: Member) -> bool:
         """Whether a member still has the value that it had in the text, perhaps changed within."""
@@ -74,7 +53,7 @@ def changes_of(spans: Spans, top: Branch) -> Changes:
     last one that does; where none does, with what comes instead, and otherwise with what it is on.
     """
     branches = list(_branches(spans, top))
-    plans = {id(branch): _plan(spans, branch) for branch, _ in branches if _is_collection(branch)}
+    plans = {id(branch): plan_of(spans, branch) for branch, _ in branches if _is_collection(branch)}
     moved = sorted(
         (
             (*chunk(spans, member), member)
@@ -109,36 +88,10 @@ def changes_of(spans: Spans, top: Branch) -> Changes:
     return Changes(spans, plans, comments, frozenset(carried))
 
 
-def keeps(spans: Spans, member: Member) -> bool:
-    """Whether a member still has the value that it had in the text, perhaps changed within."""
-    if member.home is None or member.foreign:
-        return False
-    node, number = member.home
-    item = node.value[number]
-    return _is_in_text(spans, member.value, item[1] if isinstance(item, tuple) else item)
-
-
-def chunk(spans: Spans, member: Member) -> tuple[int, int]:
-    """Where the text of a member with a home is: key, value, and the comment behind it."""
-    node, number = cast("tuple[Node, int]", member.home)
-    end = spans.entry_end(node, number)
-    comment = spans.trailing(end)
-    return spans.entry_start(node, number), comment[0] + len(comment[1]) if comment else end
-
-
-def old_value(spans: Spans, node: Node, number: int) -> tuple[int, int]:
-    """The text of a value that is replaced: in block style, if it spans lines, whole lines;
-    otherwise the comment behind it stays where it is."""
-    start, end = spans.value_start(node, number), spans.entry_end(node, number)
-    line_end = spans.line_end(end)
-    return start, end if is_flow(node) or spans.line_end(start) == line_end else line_end
-
-
 class _Region(NamedTuple):
     """Text of entries that goes away, and whose the comments in it are that move with nothing.
 
-    Those in the first line are of all that comes instead; those from `rest` on, of what stays
-    behind it.
+    Those in the first line are of all that comes instead.
     """
 
     first: int
@@ -146,44 +99,44 @@ class _Region(NamedTuple):
     start: int
     end: int
     first_line: int
-    rest: int
     instead: Place | None
-    hole: Place
-    added: tuple[Member, ...] = ()
+    hole: Hole | None = None
+    node: int = 0
 
     def place(self, index: int, movers: Sequence[tuple[int, int]]) -> Place | None:
         """Whose a comment is; of what moves, `movers` has the end and the id."""
-        if index >= self.rest:
-            return self.hole
-        if self.added and self.instead is not None and index < self.first_line:
+        added = self.hole.added if self.hole else ()
+        if self.hole and index >= self.hole.rest:
+            return self.node, self.first, False
+        if self.hole and index >= self.hole.below and added and _is_block(added[-1].value):
+            return self.node, self.first, True
+        if added and self.instead is not None and index < self.first_line:
             return self.instead
         takers = [member for stop, member in movers if stop > index]
         if takers:
             return takers[0]
-        if not movers or self.instead == self.hole:
+        if not movers or self.hole is None:
             return self.instead
         last = movers[0 if index < self.first_line else -1][1]
-        return next((id(member) for member in self.added if _holds(member, last)), last)
+        return next((id(member) for member in added if _holds(member, last)), last)
 
 
 def _regions(spans: Spans, node: Node, plan: Plan) -> Iterator[_Region]:
     for hole in plan.holes.values():
-        first, last, added, start, end = hole
+        first, last, added, start, _, _, end = hole
         line = spans.line_end(spans.entry_start(node, first))
-        rest = min(end, _content_end(spans, node, last, added)) if not is_flow(node) else end
-        place = (id(node), first)
         keys = node.value[first : last + 1] if isinstance(node, MappingNode) else ()
         if any(is_merge(key) for key, _ in keys):  # what comes instead is not what they are on
-            yield _Region(first, last, start, end, line, rest, place, place)
+            yield _Region(first, last, start, end, line, (id(node), first, False))
             continue
         # What is only to be read behind an entry does not come instead of it.
         instead = next((id(member) for member in added if member.after is None), None)
-        yield _Region(first, last, start, end, line, rest, instead, place, added)
+        yield _Region(first, last, start, end, line, instead, hole, id(node))
     for number, member in plan.kept.items():
         if not keeps(spans, member):
             start, end = old_value(spans, node, number)
             line = spans.line_end(spans.entry_start(node, number))
-            yield _Region(number, number, start, end, line, end, id(member), id(member))
+            yield _Region(number, number, start, end, line, id(member))
 
 
 def _holds(member: Member, part: int) -> bool:
@@ -211,90 +164,6 @@ def _branches(spans: Spans, top: Branch) -> Iterator[tuple[Branch, bool]]:
             if isinstance(member.value, Branch):
                 stays = keeps(spans, member) or (branch.is_call and in_text)
                 todo.append((member.value, stays))
-
-
-def _is_in_text(spans: Spans, value: Value, node: Node) -> bool:
-    if not isinstance(value, Branch):
-        return value is node
-    if value.node is not node or value.alias is not None:
-        return False
-    if value.is_call:
-        if list(value.members) != [function(node)]:
-            return False
-        (inner,) = value.members.values()
-        return _is_in_text(spans, inner.value, node)
-    return bool(value.members) and bool(node.value) and not spans.is_bare(node)
-
-
-def _plan(spans: Spans, branch: Branch) -> Plan:
-    node = cast(Node, branch.node)
-    kept = dict(branch.unseen)
-    added: list[Member] = []
-    for member in branch.members.values():
-        if member.home is not None and member.home[0] is node and not member.moved:
-            kept[member.home[1]] = member
-        elif member.key not in branch.merged:
-            added.append(member)
-    hole_of: dict[int, int] = {}  # the first number of the hole of an entry that is gone
-    last_of: dict[int, int] = {}  # the last number of a hole, by its first
-    for number in range(len(node.value)):
-        if number not in kept:
-            first = hole_of[number] = hole_of.get(number - 1, number)
-            last_of[first] = number
-    # An added key comes behind the one that it names, else behind one that is gone, else at the
-    # end. An added item of a list comes last.
-    numbers: dict[str | None, int] = {}
-    if isinstance(node, MappingNode):
-        numbers = {key_of(key): number for number, (key, _) in enumerate(node.value)}
-    end = min(last_of) if last_of and numbers else len(node.value) - 1
-    filled: dict[int, list[Member]] = {first: [] for first in last_of}
-    behind: dict[int, list[Member]] = {}
-    beside: dict[str | None, list[Member]] = {}  # what is added where an added key is
-    for member in added:
-        number = end if member.after is None else numbers.get(member.after, end)
-        is_gap = is_flow(node) and number + 1 in filled  # between commas the two are one place
-        first = hole_of.get(number, number + 1 if is_gap else -1)
-        place = filled[first] if first in filled else behind.setdefault(number, [])
-        at = len(place)
-        if member.after in beside:
-            place = beside[member.after]
-            at = 1 + next(i for i, other in enumerate(place) if other.key == member.after)
-        place.insert(at, member)
-        beside[member.key] = place
-    holes = {
-        first: Hole(first, last, members, *_region(spans, node, first, last, members))
-        for first, last in last_of.items()
-        for members in (tuple(filled[first]),)
-    }
-    return Plan(kept, holes, {number: place for number, place in behind.items() if place})
-
-
-def _region(
-    spans: Spans, node: Node, first: int, last: int, added: tuple[Member, ...]
-) -> tuple[int, int]:
-    """Where the text of entries is that go away."""
-    start = spans.entry_start(node, first)
-    if is_flow(node):
-        end = spans.entry_end(node, last)
-        comment = None if added else spans.trailing(end)
-        return start, comment[0] + len(comment[1]) if comment else end
-    end = _content_end(spans, node, last, added)
-    if spans.leads(start):
-        return spans.break_before(start), end
-    is_end = added or last + 1 == len(node.value)
-    return start, end if is_end else spans.entry_start(node, last + 1)  # behind a dash
-
-
-def _content_end(spans: Spans, node: Node, last: int, added: tuple[Member, ...]) -> int:
-    """Where entries of a block collection end: past the comments that are indented as being part of
-    them, unless these can stay where they are, as part of what comes instead."""
-    end = spans.line_end(spans.entry_end(node, last))
-    if added and _is_block(added[-1].value):
-        return end
-    column = spans.column(spans.entry_start(node, last))
-    while (comment := _COMMENT_LINE.match(spans.text, end)) and len(comment[1]) > column:
-        end = comment.end()
-    return end
 
 
 def _is_block(value: Value) -> bool:

@@ -132,7 +132,8 @@ class Writer:
         value = self.flow(member, indent)
         if not member.key:
             return value
-        return scalar(member.key, self.style, flow=True) + self.style.colon + value
+        key = self.quotes.key(member, in_flow=True) or scalar(member.key, self.style, flow=True)
+        return key + self.style.colon + value
 
     def _plain_flow(self, member: Member, indent: str) -> str:
         value = _new(member.value)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from yaml.nodes import Node
 
-from macro.text.changes import Hole
+from macro.text.entries import Hole
 from macro.text.line_breaks import Splice
 from macro.text.spans import Spans
 

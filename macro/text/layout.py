@@ -9,9 +9,10 @@ from typing import NamedTuple, TypeAlias, cast
 
 from yaml.nodes import MappingNode, Node
 
-from macro.text.changes import Changes, Hole, Plan, old_value
+from macro.text.changes import Changes
 from macro.text.edited_tree import Branch, Member
 from macro.text.emitter import Writer
+from macro.text.entries import Hole, Plan, old_value
 from macro.text.flow_collections import Entry, Gap, added_behind, filled, taken_out
 from macro.text.line_breaks import Splice
 from macro.text.quotes import Quotes, unended
@@ -22,7 +23,6 @@ Chain: TypeAlias = "tuple[Node, ...]"
 """The collections around a place, each in the one before."""
 
 _BLANK_LINES = re.compile(r"(?:\n[ \t]*(?=\n))+")
-_COMMENT_LINE = re.compile(r"\n( *)#[^\n]*")
 _HEAD = re.compile(r"(?:%[^\n]*\n)*---[ \t]*(?:#[^\n]*)?")  # what may begin a YAML document
 _LOOSE_LINES = re.compile(r"(?:\n[ \t]*(?:#[^\n]*)?(?=\n|\Z))+")
 
@@ -92,7 +92,12 @@ class Layout(NamedTuple):
         spans, node = self.spans, chain[-1]
         start, end = hole.start, hole.end
         column = spans.column(spans.entry_start(node, hole.first))
-        lines = [line for member in hole.added for line in self._lines(member, chain)]
+        added = [self._lines(member, chain) for member in hole.added]
+        lines = [line for member in added for line in member]
+        inside = self.changes.left_in(node, hole, inside=True)
+        if inside:
+            margin = _margin_below(added[-1])
+            lines += (margin + comment for comment in inside)
         comments = self.changes.left_in(node, hole)
         if not spans.leads(spans.entry_start(node, hole.first)):  # behind a dash
             margin = spans.indentation(start)
@@ -194,11 +199,16 @@ def _behind(spans: Spans, node: Node, number: int) -> int:
     """Where lines can be put behind an entry: past the comments that are indented as being part of
     it, or of the collection if it is the last."""
     column = spans.column(spans.entry_start(node, 0))
-    at = spans.line_end(spans.entry_end(node, number))
-    least = column if number + 1 == len(node.value) else column + 1
-    while (comment := _COMMENT_LINE.match(spans.text, at)) and len(comment[1]) >= least:
-        at = comment.end()
-    return at
+    end = spans.line_end(spans.entry_end(node, number))
+    is_last = number + 1 == len(node.value)
+    return spans.past_comments(end, column - 1 if is_last else column, over_blank=False)
+
+
+def _margin_below(entry: Sequence[str]) -> str:
+    """The indentation of what is below an entry's key, or of the key where all is in its line."""
+    lines = [line for line in entry if not line.lstrip().startswith("#")]
+    below = lines[1] if len(lines) > 1 else lines[0]
+    return below[: len(below) - len(below.lstrip(" "))]
 
 
 def _closed_up(spans: Spans, node: Node, hole: Hole) -> tuple[int, str]:

@@ -8,8 +8,9 @@ from typing import NamedTuple, TypeAlias, cast
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from macro.text.changes import Changes, chunk
+from macro.text.changes import Changes
 from macro.text.edited_tree import Branch, Member, Value
+from macro.text.entries import chunk
 from macro.text.line_breaks import Splice, in_order, spliced
 from macro.text.nodes import Alias, key_of
 from macro.text.spans import Spans, is_flow
@@ -21,11 +22,12 @@ _ANCHOR = re.compile(r"^(!\S+ +)?&\S+ +")
 
 
 class _Value(NamedTuple):
-    """A value's text, where it starts, and the comment behind it."""
+    """A value's text, where it was, and the comment behind it."""
 
     start: int
+    end: int
     text: str
-    comment: str
+    comment: str = ""
 
 
 class Quotes(NamedTuple):
@@ -37,12 +39,14 @@ class Quotes(NamedTuple):
     changes: Changes
     edited: Callable[[Branch], list[Splice]]
 
-    def key(self, member: Member) -> str | None:
-        """The author's spelling of a block mapping's key; None if there is none."""
+    def key(self, member: Member, in_flow: bool = False) -> str | None:
+        """The author's spelling of a key; None if there is none that can be used."""
         if member.home is None or not isinstance(member.home[0], MappingNode):
             return None
+        if in_flow and not is_flow(member.home[0]):
+            return None
         key = member.home[0].value[member.home[1]][0]
-        if isinstance(key, Alias) or key_of(key) != member.key or is_flow(member.home[0]):
+        if isinstance(key, Alias) or key_of(key) != member.key:
             return None
         return self.changes.spans.text[key.start_mark.index : key.end_mark.index]
 
@@ -111,20 +115,19 @@ class Quotes(NamedTuple):
         above = self.changes.above(member)
         if not self.changes.keeps(member):
             return above
+        changes, spans = self.changes, self.changes.spans
         found = self._value(member, in_flow)
-        if found is not None:
-            return [*above, found.comment] if in_flow and found.comment else above
+        if found is None:
+            quoted = [chunk(spans, part) for part in _parts(member.value) if changes.keeps(part)]
+        else:
+            quoted = [(found.start, found.end if in_flow else spans.line_end(found.end))]
         home, number = cast("tuple[Node, int]", member.home)
-        spans = self.changes.spans
-        inner = [chunk(spans, part) for part in _parts(member.value) if self.changes.keeps(part)]
-        return [
-            *above,
-            *(
-                text
-                for index, text in spans.comments(*chunk(spans, member), [home.value[number]])
-                if not any(start <= index < end for start, end in inner)
-            ),
-        ]
+        inner = spans.comments(*chunk(spans, member), [home.value[number]])
+        moved = ((index, text) for index, text in inner if index in changes.carried)
+        outer = (
+            text for index, text in moved if not any(start <= index < end for start, end in quoted)
+        )
+        return [*above, *outer]
 
     def _value(self, member: Member, in_flow: bool) -> _Value | None:
         changes, spans, value = self.changes, self.changes.spans, member.value
@@ -137,7 +140,7 @@ class Quotes(NamedTuple):
             text = _ANCHOR.sub(r"\1", text)  # which stays where the value's text is
             is_copy = isinstance(value, Node) and not re.search(r"[\n&*#]", text)
             can_be_used = is_copy and _fits(spans, node, text, in_flow)
-            return _Value(start, text, "") if can_be_used else None
+            return _Value(start, end, text) if can_be_used else None
         if not changes.keeps(member):
             return None
         home = cast("tuple[Node, int]", member.home)[0]
@@ -145,7 +148,7 @@ class Quotes(NamedTuple):
             return None
         behind = spans.trailing(end)
         comment = behind[1] if behind and behind[0] in changes.carried else ""
-        return _Value(start, _cut(spans.text, start, end, self._inner(member)), comment)
+        return _Value(start, end, _cut(spans.text, start, end, self._inner(member)), comment)
 
     def _inner(self, member: Member) -> list[Splice]:
         return self.edited(member.value) if isinstance(member.value, Branch) else []

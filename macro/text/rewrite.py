@@ -15,14 +15,15 @@ from yaml.nodes import MappingNode, Node
 from macro.engine.template.document import Json, canonical
 from macro.engine.template.edits import Edit, apply
 from macro.text.aliases import settled
-from macro.text.changes import Changes, changes_of, keeps
+from macro.text.changes import Changes, changes_of
 from macro.text.edited_tree import Branch, DoubledKeyError, grow
+from macro.text.entries import keeps
 from macro.text.layout import Layout
 from macro.text.line_breaks import Splice, in_order, restored, spliced
 from macro.text.nodes import ALIAS, TooDeepError, compose_yaml, key_of, value_of
 from macro.text.source import LocatedProblem, Source, SourceError, no_collection
 from macro.text.spans import Spans, is_flow
-from macro.text.style import Styles
+from macro.text.style import styles_of
 
 
 def rewrite(source: Source, edits: Sequence[Edit]) -> str:
@@ -42,7 +43,7 @@ def rewrite(source: Source, edits: Sequence[Edit]) -> str:
     end = len(source.body)
     with no_collection():
         spans = Spans(source.body)
-        styles = Styles(source, spans)
+        styles = styles_of(source, spans)
         tree = _grown(source, edits)
         for write_out in (False, True) if has_aliases else (False,):
             top = tree

@@ -16,6 +16,8 @@ _PROPERTIES = re.compile(r"(?:[!&]\S*\s+|#[^\n]*+\s*)*+")  # tag and anchor befo
 _HEADER = re.compile(r"(?<!\S)[|>][-+0-9]*(?!\S)")
 _INDICATOR = re.compile(r"(?:\s|#[^\n]*+)*+([-:])")
 _COMMENT = re.compile(r"[!&*][^\s,\[\]{}]*+|(#[^\n]*+)")  # a tag may hold a "#"
+_BELOW = re.compile(r"\n( *)#[^\n]*")
+_BELOW_BLANK = re.compile(r"(?:\n[ \t]*)*\n( *)#[^\n]*")
 _TRAILING = re.compile(r"[ \t]*,?(?:(?<=,)|[ \t])[ \t]*(#[^\n]*)")
 
 
@@ -156,6 +158,14 @@ class Spans:
         """The comment behind what ends at an index, in its line; a comma may stand between."""
         match = _TRAILING.match(self.text, end)
         return (match.start(1), match[1]) if match else None
+
+    def past_comments(self, end: int, column: int, over_blank: bool) -> int:
+        """Past the lines of comments below an end of a line that are indented by more than so much,
+        and thereby part of what ends there; over blank lines, too, or not."""
+        line = _BELOW_BLANK if over_blank else _BELOW
+        while (comment := line.match(self.text, end)) and len(comment[1]) > column:
+            end = comment.end()
+        return end
 
     def comments(
         self, start: int, end: int, entries: Iterable[Node | tuple[Node, Node]]

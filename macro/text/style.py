@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
+from itertools import islice
 from typing import NamedTuple
 
 from yaml.nodes import CollectionNode, MappingNode, Node, SequenceNode
 
-from macro.text.nodes import Alias, function
+from macro.text.nodes import function
 from macro.text.source import Source
 from macro.text.spans import Spans, is_flow
 
@@ -45,13 +45,13 @@ class Style(NamedTuple):
     small: bool = True  # ... but what is small stays in one line
 
 
-class Styles:
-    """Answers how one text is written."""
+class Styles(NamedTuple):
+    """How a text is written: `style` throughout, and `dash` is how far most of its block lists are
+    indented below their keys; None: it has none."""
 
-    def __init__(self, source: Source, spans: Spans) -> None:
-        self.root = source.root
-        self.spans = spans
-        self.style = _of_text(source)
+    spans: Spans
+    style: Style
+    dash: int | None
 
     def around(self, chain: Sequence[Node]) -> Style:
         """The style within the last of these collections, each of which is in the one before.
@@ -61,15 +61,13 @@ class Styles:
         """
         if self.style.is_json:
             return self.style
-        steps = (self._offsets(node, MappingNode) for node in reversed(chain))
+        spans = self.spans
+        steps = (_offsets(spans, node, MappingNode) for node in reversed(chain))
         step = next((offset for offsets in steps for offset in offsets), 2)
-        lists = (_commonest(self._offsets(node, SequenceNode)) for node in reversed(chain[2:]))
-        dash = next((offset for offset in lists if offset is not None), self._lists.dash)
-        return self.style._replace(
-            step=step,
-            dash=step if dash is None else dash,
-            widths=_widths(self._item_widths(chain[-1])) or self._lists.widths,
-        )
+        lists = (_commonest(_offsets(spans, node, SequenceNode)) for node in reversed(chain[2:]))
+        dash = next((offset for offset in lists if offset is not None), self.dash)
+        widths = _widths(_item_widths(spans, chain[-1])) or self.style.widths
+        return self.style._replace(step=step, dash=step if dash is None else dash, widths=widths)
 
     def is_spaced(self, chain: Sequence[Node]) -> bool:
         """Whether blank lines separate the entries of the last of these collections."""
@@ -89,106 +87,95 @@ class Styles:
         closing = spans.indentation(int(node.end_mark.index) - 1)
         if not node.value or self._is_line(node):
             spread = style.is_json and not node.value and style.spread
-            return style._replace(spread=spread), closing + style.unit
+            indent = closing + style.unit
+            if len(node.value) > 1 and "\n" in self._gap(node):
+                indent = spans.indentation(spans.entry_start(node, 1))
+            return style._replace(spread=spread), indent
         indent = spans.indentation(spans.entry_start(node, 0))
         unit = indent.removeprefix(closing) or style.unit
         return style._replace(unit=unit, spread=style.is_json), indent
 
     def separator(self, node: Node, style: Style, indent: str) -> str:
         """What stands between two entries of a collection in flow style."""
-        spans = self.spans
-        if len(node.value) > 1:
-            gap = spans.text[spans.entry_end(node, 0) : spans.entry_start(node, 1)]
-            if "#" not in gap:
-                return gap
+        if len(node.value) > 1 and "#" not in self._gap(node):
+            return self._gap(node)
         return style.comma if self._is_line(node) else ",\n" + indent
+
+    def _gap(self, node: Node) -> str:
+        """What is between the first two entries of a collection."""
+        spans = self.spans
+        return spans.text[spans.entry_end(node, 0) : spans.entry_start(node, 1)]
 
     def _is_line(self, node: Node) -> bool:
         """Whether a flow collection's first entry stands in its bracket's line."""
         spans = self.spans
         return "\n" not in spans.text[spans.inside(node) : spans.entry_start(node, 0)]
 
-    def _offsets(self, node: Node, kind: type[CollectionNode]) -> Iterator[int]:
-        """How far each block collection of a kind in a block mapping is indented."""
-        if isinstance(node, MappingNode) and not is_flow(node):
-            for key, value in node.value:
-                offset = self._offset(key, value) if isinstance(value, kind) else None
-                if offset is not None:
-                    yield offset
 
-    def _offset(self, key: Node, value: CollectionNode) -> int | None:
-        """How far a block collection is indented below its key; None for one in flow style, and
-        where a tag or an anchor has a line of its own between them."""
-        if value.flow_style or not value.value or isinstance(key, Alias):
-            return None
-        start, column = value.start_mark, int(key.start_mark.column)
-        is_behind = start.line == key.end_mark.line
-        if self.spans.text[start.index] not in "!&":
-            return None if is_behind else int(start.column) - column
-        first = self.spans.entry_start(value, 0)
-        if is_behind or self.spans.line_start(first) <= start.index:
-            return self.spans.column(first) - column
+def styles_of(source: Source, spans: Spans) -> Styles:
+    """How a text is written; of its block lists the first few hundred tell."""
+    style = _of_text(source)
+    if source.is_json:
+        return Styles(spans, style, None)
+    lists = list(islice(_block_lists(source.root), _ENOUGH))
+    found = (_offset(spans, key, node) for key, node in lists if key is not None)
+    dash = _commonest(offset for offset in found if offset is not None)
+    firsts = (islice(_item_widths(spans, node), 1) for _, node in lists)
+    widths = _widths(width for first in firsts for width in first)
+    return Styles(spans, style._replace(widths=widths or Widths()), dash)
+
+
+def _block_lists(node: Node, key: Node | None = None) -> Iterator[tuple[Node | None, SequenceNode]]:
+    """The lists in block style in a node, each with its key, if it has one."""
+    if not isinstance(node, CollectionNode) or node.flow_style:
+        return
+    if isinstance(node, SequenceNode):
+        yield key, node
+    for entry in node.value:
+        pair = entry if isinstance(entry, tuple) else (None, entry)
+        if isinstance(pair[1], CollectionNode):
+            yield from _block_lists(pair[1], pair[0])
+
+
+def _offsets(spans: Spans, node: Node, kind: type[CollectionNode]) -> Iterator[int]:
+    """How far each block collection of a kind in a block mapping is indented."""
+    if isinstance(node, MappingNode) and not is_flow(node):
+        for key, value in node.value:
+            offset = _offset(spans, key, value) if isinstance(value, kind) else None
+            if offset is not None:
+                yield offset
+
+
+def _offset(spans: Spans, key: Node, value: CollectionNode) -> int | None:
+    """How far a block collection is indented below its key; None for one in flow style, and where a
+    tag or an anchor has a line of its own between them."""
+    if is_flow(value) or not value.value:
         return None
+    start, first = int(value.start_mark.index), spans.entry_start(value, 0)
+    is_apart = spans.line_start(start) > key.end_mark.index and spans.line_end(start) < first
+    if is_apart or not spans.leads(first):
+        return None
+    return spans.column(first) - spans.column(key.start_mark.index)
 
-    def _item_widths(self, node: Node) -> Iterator[tuple[bool, int]]:
-        """For each item of a block list: whether it is a mapping, and how far behind its dash."""
-        if not isinstance(node, SequenceNode) or is_flow(node):
-            return
-        spans = self.spans
+
+def _item_widths(spans: Spans, node: Node) -> Iterator[tuple[bool, int]]:
+    """For each item of a block list: whether it is a mapping, and how far behind its dash."""
+    if isinstance(node, SequenceNode) and not is_flow(node):
         for number, item in enumerate(node.value):
             dash, start = spans.entry_start(node, number), int(item.start_mark.index)
             if spans.line_start(dash) == spans.line_start(start) and start > dash + 1:
-                yield _is_mapping(item), start - dash
-
-    @cached_property
-    def _lists(self) -> _Lists:
-        """How most block lists of the text are written."""
-        offsets: list[int] = []
-        widths: list[tuple[bool, int]] = []
-        todo: list[CollectionNode] = [self.root]
-        for node in todo:
-            for entry in node.value:
-                key, value = entry if isinstance(entry, tuple) else (None, entry)
-                if not isinstance(value, CollectionNode) or value.flow_style:
-                    continue
-                todo.append(value)
-                if isinstance(value, SequenceNode) and key is not None:
-                    offset = self._offset(key, value)
-                    offsets += [] if offset is None else [offset]
-                if isinstance(value, SequenceNode) and value.value:
-                    dash, item = value.start_mark, value.value[0]
-                    is_tagged = self.spans.text[dash.index] != "-"
-                    if (
-                        not (is_tagged or isinstance(item, Alias))
-                        and item.start_mark.line == dash.line
-                    ):
-                        widths.append((_is_mapping(item), item.start_mark.column - dash.column))
-        common = ((kind, _commonest(w for k, w in widths if k == kind)) for kind in (True, False))
-        return _Lists(
-            _commonest(offsets),
-            _widths((kind, width) for kind, width in common if width is not None) or Widths(),
-        )
-
-
-class _Lists(NamedTuple):
-    """How most block lists of a text are written; `dash` is None where there are none."""
-
-    dash: int | None
-    widths: Widths
+                is_mapping = isinstance(item, MappingNode) and not is_flow(item)
+                yield is_mapping and function(item) is None, start - dash
 
 
 def _widths(found: Iterable[tuple[bool, int]]) -> Widths | None:
-    """The first width of mappings and of other items, either for both; None: there is neither."""
-    first = dict(reversed(list(found)))
-    if not first:
+    """The commonest widths of mappings and of others, either for both; None: there is neither."""
+    widths = list(found)
+    mapping, other = (_commonest(w for kind, w in widths if kind is k) for k in (True, False))
+    either = other if mapping is None else mapping
+    if either is None:
         return None
-    either = next(iter(first.values()))
-    return Widths(first.get(True, either), first.get(False, either))
-
-
-def _is_mapping(node: Node) -> bool:
-    """Whether a node is a block mapping without a tag."""
-    return isinstance(node, MappingNode) and not is_flow(node) and function(node) is None
+    return Widths(either, either if other is None else other)
 
 
 def _commonest(values: Iterable[int]) -> int | None:
@@ -197,6 +184,7 @@ def _commonest(values: Iterable[int]) -> int | None:
     return counts[0][0] if counts else None
 
 
+_ENOUGH = 300
 _BLANK = re.compile(r"\n[ \t]*\n")
 
 

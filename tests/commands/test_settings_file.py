@@ -71,6 +71,36 @@ def test_wrong_settings(
     assert out == "" and f"error: {message}" in err
 
 
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("arn:aws:secretsmanager:eu-west-1:111122223333:secret:*", "PI305 "),
+        ("'{{resolve:secretsmanager:team}}'", "PI303 "),
+        ("arn:aws:s3:::bucket", "PI304 "),
+        ("{Secret: team, KmsKey: 'arn:aws:kms:eu-west-1:111122223333:key/*'}", "PI305 "),
+    ],
+)
+def test_a_secret_that_no_template_could_take(
+    entry: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"Registries:\n  docker.io: team\n  quay.io/acme: {entry}\n"
+    Path("settings.yaml").write_text(text, "utf-8")
+    assert main(["settings", "settings.yaml"]) == 2
+    out, err = capsys.readouterr()
+    at = f"error: settings.yaml: {message}In the account's settings, at Registries.quay.io/acme: "
+    assert out == "" and err.startswith(at) and err.count("\n") == 1
+    assert "In the account's settings: " not in err
+
+
+def test_what_is_printed_may_be_within_single_quotes(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "ExecutionRole: {Tags: [{Key: owner, Value: \"O'Brien's\"}]}"
+    Path("settings.yaml").write_text(text, "utf-8")
+    assert main(["settings", "settings.yaml"]) == 0
+    out = capsys.readouterr().out
+    assert "'" not in out
+    assert json.loads(out)["ExecutionRole"]["Tags"][0]["Value"] == "O'Brien's"
+
+
 def test_settings_that_lambda_does_not_take(capsys: pytest.CaptureFixture[str]) -> None:
     many = "".join(f"  registry{number}.example.com: registry/team\n" for number in range(99))
     Path("settings.yaml").write_text(f"Registries:\n{many}", "utf-8")

@@ -6,6 +6,8 @@ import os
 import signal
 import socket
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,9 +87,14 @@ def ended(
     out, error = process.communicate(timeout=20)  # a peer holds it up for longer
     assert (process.returncode, out) == (128 + number, b"")
     assert error == (b"interrupted\n" if number == signal.SIGINT else b"")
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)
     assert not any(folder.iterdir())
+    for _ in range(100):
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    pytest.fail("a process is left")
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -97,6 +104,30 @@ def test_login_ends_while_a_registry_holds_it_up(kind: str, number: int, tmp_pat
     with holding(*PEERS.get(kind, PEERS["headers"])) as (host, asked), sending_to(host) as registry:
         named = registry if kind == "token service" else host
         ended(["login", named, *options], tmp_path, asked, number)
+
+
+PROGRAM = """\
+import os, socket, sys, time
+open(sys.argv[1], "w").write(str(os.getpid()))
+socket.create_connection((sys.argv[2], int(sys.argv[3]))).sendall(b"here")
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_no_program_for_credentials_is_left(number: int, tmp_path: Path) -> None:
+    folder, template, program = (tmp_path / name for name in ("tmp", "t.yaml", "program.py"))
+    config, noted = tmp_path / "config", tmp_path / "pid"
+    folder.mkdir()
+    template.write_text(TEMPLATE, "utf-8")
+    program.write_text(PROGRAM, "utf-8")
+    with holding(b"", b"") as (host, asked):
+        command = f"{sys.executable} {program} {noted} {host.replace(':', ' ')}"
+        config.write_text(f"[profile slow]\ncredential_process = {command}\n", "utf-8")
+        variables = {"AWS_CONFIG_FILE": str(config)}
+        arguments = ["verify", str(template), "--profile", "slow"]
+        ended(arguments, folder, asked, number, **variables)  # of which the program is a part
+    assert noted.read_text("utf-8").isdecimal()
 
 
 @pytest.mark.parametrize("number", SIGNALS)

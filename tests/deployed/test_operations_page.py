@@ -38,6 +38,14 @@ def test_aws_has_every_command_and_option() -> None:
     }
 
 
+def test_two_releases_are_compared_by_their_scripts() -> None:
+    """`python -m` takes the package in the current folder first: in a clone, one for both."""
+    block = OPERATIONS.split("## Upgrade")[1].split("```sh")[1].split("```")[0]
+    run = re.findall(r"^\.\./(\w+)/bin/(\S+) expand ", block, re.MULTILINE)
+    assert run == [("now", "private-image"), ("next", "private-image")]
+    assert len(re.findall(" -m macro", OPERATIONS)) == 1  # the warning itself
+
+
 def test_the_table_of_parameters_is_that_of_the_template() -> None:
     template: Any = parse((ROOT / "template.yaml").read_bytes(), "template.yaml").template
     section = OPERATIONS.split("## Parameters")[1].split("## ")[0]

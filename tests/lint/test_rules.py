@@ -18,6 +18,7 @@ from cfnlint.api import lint as lint_text
 
 from golden_cases import template
 from lint_cases import BAD, CASES, GOOD, findings, options, parsed
+from macro.commands.cli import main
 from macro.commands.lint_files import lint
 from macro.engine.problem_codes import CODES
 from macro.lint.rules import rule_id
@@ -221,6 +222,26 @@ def test_the_settings_of_the_account_are_those_of_a_file(
     found = [] if "example" in text else ["10:20: EPI103"]
     assert [one[:13] for one in linted(NO_SECRET)] == ["10:20: EPI103"]
     assert [one[:13] for one in linted(NO_SECRET, *configured(settings="settings.yaml"))] == found
+
+
+@pytest.mark.parametrize(
+    "options", [("--settings", "own,file.yaml"), ("--settings=own,file.yaml",)]
+)
+def test_the_command_takes_the_settings_as_the_others_do(
+    options: tuple[str, ...], folder: Path, linted: Callable[..., list[str]]
+) -> None:
+    text = "Registries: {registry.example.com: registry/team}\n"
+    (folder / "own,file.yaml").write_text(text, "utf-8")
+    assert linted(NO_SECRET, *options) == []
+    assert linted(NO_SECRET, *configured(settings="nowhere.yaml"), *options) == []
+
+
+def test_settings_without_a_file_are_wrong_usage(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (["--settings"], ["--settings="], ["--settings", "--", "a.yaml"]):
+        assert main(["lint", *arguments]) == 2
+        assert capsys.readouterr().err == "error: --settings needs a FILE\n"
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,12 @@ from textwrap import dedent
 
 import pytest
 
-from edited_text import edited
+from edited_text import CONTAINER, containers, edited, expansion
 from macro.engine.template.document import Json, Path
 from macro.engine.template.edits import Edit
 from macro.text.rewrite import rewrite
 from macro.text.source import SourceError, parse
 
-CONTAINER: Path = ("Resources", "Task", "Properties", "ContainerDefinitions", 0)
 ROLE: Path = ("Resources", "Role", "Properties")
 POLICY: Json = {
     "PolicyName": "PrivateImage",
@@ -25,25 +24,6 @@ POLICY: Json = {
     },
 }
 CONDITIONAL: Json = {"Fn::If": ["WithSecret", POLICY, {"Ref": "AWS::NoValue"}]}
-
-
-def expansion(at: Path = CONTAINER, *, conditional: bool = False) -> list[Edit]:
-    """What becomes of the shorthand in a container."""
-    credentials: Path = (*at, "RepositoryCredentials")
-    holder: Json = {"Fn::If": ["C", {}, {"Ref": "AWS::NoValue"}]} if conditional else {}
-    hole: Path = (*credentials, "Fn::If", 1) if conditional else credentials
-    return [
-        Edit("move", (*at, "Image"), source=(*at, "PrivateImage", "Image")),
-        Edit("add", credentials, holder),
-        Edit("move", (*hole, "CredentialsParameter"), source=(*at, "PrivateImage", "Secret")),
-        Edit("remove", (*at, "PrivateImage")),
-    ]
-
-
-def containers(text: str) -> str:
-    """A template with this text, from its third column on, as the list of its containers."""
-    head = "Resources:\n  Task:\n    Properties:\n      ContainerDefinitions:\n"
-    return head + "".join(line[2:] or "\n" for line in text.splitlines(keepends=True))
 
 
 SHORTHANDS = {

@@ -69,6 +69,12 @@ def test_a_tag_on_a_line_of_its_own_is_no_indentation_of_mappings() -> None:
     assert new == f"{NEW}{beside}      L:\n        M: 1\n"
 
 
+def test_a_value_behind_an_explicit_key_is_no_indentation() -> None:
+    beside = "      ? K\n      : M: 1\n      ? J\n      : - 1\n"
+    new = edited(NEW + beside, Edit("add", (*PROPERTIES, "L"), {"M": ["a"]}))
+    assert new == f"{NEW}{beside}      L:\n        M:\n          - a\n"
+
+
 STATEMENTS: Json = [{"Effect": "Allow", "Action": ["a", "b"], "Principal": [{"Service": "s"}]}]
 
 

@@ -217,11 +217,11 @@ class RoleReading(NamedTuple):
 
 
 def read_grants(
-    container: Container, needs: tuple[Need, ...], site: Site, stack: Stack
+    container: Container, needs: tuple[Need, ...], attached: bool, site: Site, stack: Stack
 ) -> RoleReading:
     """Finds the role in every case where one of the containers that share it needs one.
 
-    `container` is any of them.
+    `container` is any of them; `attached`: the settings attach policies to the roles that are made.
     """
     place, owner = container.place, container.owner
     key = place.execution_role
@@ -243,6 +243,8 @@ def read_grants(
             if place.managed_policy is None or not granted:
                 problems.append(_no_role(place, wanted[0].path, bool(granted)))
                 continue
+            if not attached:
+                problems += [_unread(place, need.path) for need in wanted if not need.permission]
             vacancies.append(Vacancy(container.resource, place, at, holds, key not in owner))
             made = CreatedRole(container.resource)
             grants += [
@@ -304,6 +306,13 @@ def _no_role(place: Place, path: Path, granted: bool) -> Problem:
     fix = f"Name a role in {key}"
     fix += "." if granted else ", or leave out Grant: false to have one made."
     return Problem("PI403", path, f"There is no {key} that could pull the image.", fix)
+
+
+def _unread(place: Place, path: Path) -> Problem:
+    """Grant: false says that the role can read the secret; one that is new can read none."""
+    key = place.execution_role
+    message = f"There is no {key}, and the role that is created for it cannot read this secret."
+    return Problem("PI403", path, message, f"Leave out Grant: false, or name a role in {key}.")
 
 
 def _task_role_warnings(container: Container) -> Iterator[Problem]:
