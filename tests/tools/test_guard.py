@@ -83,6 +83,7 @@ FOUND: list[tuple[Any, list[str]]] = [
 
 
 BOUNDARIES = (
+    "boundaries-by-name-and-in-settings",
     "boundary-of-a-new-role-comes-first",
     "boundary-that-allows-the-grant",
     "boundary-that-does-not-allow-the-grant",
