@@ -177,6 +177,9 @@ def _read_task(containers: list[Called], settings: Settings, macro: Macro, stack
     in_turns = [_read_turn(private, settings, site, stack) for site in sites]
     problems += [problem for turn in in_turns for problem in turn.problems]
     warnings = [warning for turn in in_turns for warning in turn.warnings]
+    if resource.loops and (defaults := stack.turn_defaults(resource.loops)):
+        in_any = _read_turn(private, settings, Site(resource), stack)
+        warnings += _doubts_of_turns(in_any, in_turns, defaults)
     warnings += [
         note_on_name(call.path, call.name)
         for one in private
@@ -259,6 +262,23 @@ def _read_turn(
             *role.warnings,
         ),
     )
+
+
+def _doubts_of_turns(
+    in_any: TaskInTurn, in_turns: Sequence[TaskInTurn], defaults: Sequence[str]
+) -> Iterator[Problem]:
+    """The warning that the turns which a parameter's default gives decide what is granted: where
+    that differs from what can be said of any turn."""
+    known = {problem for turn in in_turns for problem in turn.problems}
+    counts = {len(turn.grants) for turn in in_turns}
+    if set(in_any.problems) <= known and counts == {len(in_any.grants)}:
+        return
+    grants = [grant for turn in in_turns for grant in turn.grants]
+    for path in dict.fromkeys(grant.path for grant in grants):
+        for name in defaults:
+            message = f"This is expanded for the items that the default of parameter {name} gives."
+            fix = f"Where others are deployed, give its value with -p {name}=..."
+            yield Problem("PI903", path, message, fix)
 
 
 def _general(

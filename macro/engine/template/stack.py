@@ -179,6 +179,15 @@ class Stack:
             self._turns[key] = None if found is None else tuple(found)
         return self._turns[key]
 
+    def turn_defaults(self, loops: tuple[Loop, ...]) -> tuple[str, ...]:
+        """The parameters whose default decides the turns of loops."""
+        found = [
+            self.values.items(loop.collection, turn)
+            for index, loop in enumerate(loops)
+            for turn in self.turns(loops[:index]) or ()
+        ]
+        return tuple(dict.fromkeys(name for one in found if one for name in one.defaults))
+
     def count(self, loops: tuple[Loop, ...]) -> int:
         """How many resources one within these loops makes; 1 where it is not known."""
         if (turns := self.turns(loops)) is not None:
