@@ -11,6 +11,7 @@ from macro.engine.grants.needs import ContainerNeeds, Vacancy, read_grants, read
 from macro.engine.grants.permissions import Grant
 from macro.engine.grants.placement import Placed, place, turns_differ
 from macro.engine.grants.turns import across_turns
+from macro.engine.grants.trust import trust_warnings
 from macro.engine.shorthand.block import (
     NAME,
     BlockReader,
@@ -118,12 +119,11 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
         *placement.problems,
     )
     uncalled = note_on_calls(template, macro) if any(task.needs_transform for task in tasks) else ()
-    bounded = boundary_warnings(
-        (placed.policy for placed in placement.policies), settings.role, stack
-    )
+    policies = [placed.policy for placed in placement.policies]
+    of_roles = [*boundary_warnings(policies, settings.role, stack), *trust_warnings(policies)]
     warnings = tuple(
         dict.fromkeys(
-            [*(warning for task in tasks for warning in task.warnings), *bounded, *uncalled]
+            [*(warning for task in tasks for warning in task.warnings), *of_roles, *uncalled]
         )
     )
     if problems:
