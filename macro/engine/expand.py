@@ -11,6 +11,7 @@ from macro.engine.grants.needs import ContainerNeeds, Vacancy, read_grants, read
 from macro.engine.grants.permissions import Grant
 from macro.engine.grants.placement import Placed, place, turns_differ
 from macro.engine.grants.turns import across_turns
+from macro.engine.grants.trust import trust_warnings
 from macro.engine.shorthand.block import (
     NAME,
     BlockReader,
@@ -118,12 +119,11 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
         *placement.problems,
     )
     uncalled = note_on_calls(template, macro) if any(task.needs_transform for task in tasks) else ()
-    bounded = boundary_warnings(
-        (placed.policy for placed in placement.policies), settings.role, stack
-    )
+    policies = [placed.policy for placed in placement.policies]
+    of_roles = [*boundary_warnings(policies, settings.role, stack), *trust_warnings(policies)]
     warnings = tuple(
         dict.fromkeys(
-            [*(warning for task in tasks for warning in task.warnings), *bounded, *uncalled]
+            [*(warning for task in tasks for warning in task.warnings), *of_roles, *uncalled]
         )
     )
     if problems:
@@ -177,6 +177,9 @@ def _read_task(containers: list[Called], settings: Settings, macro: Macro, stack
     in_turns = [_read_turn(private, settings, site, stack) for site in sites]
     problems += [problem for turn in in_turns for problem in turn.problems]
     warnings = [warning for turn in in_turns for warning in turn.warnings]
+    if resource.loops and (defaults := stack.turn_defaults(resource.loops)):
+        in_any = _read_turn(private, settings, Site(resource), stack)
+        warnings += _doubts_of_turns(in_any, in_turns, defaults)
     warnings += [
         note_on_name(call.path, call.name)
         for one in private
@@ -260,6 +263,23 @@ def _read_turn(
             *role.warnings,
         ),
     )
+
+
+def _doubts_of_turns(
+    in_any: TaskInTurn, in_turns: Sequence[TaskInTurn], defaults: Sequence[str]
+) -> Iterator[Problem]:
+    """The warning that the turns which a parameter's default gives decide what is granted: where
+    that differs from what can be said of any turn."""
+    known = {problem for turn in in_turns for problem in turn.problems}
+    counts = {len(turn.grants) for turn in in_turns}
+    if set(in_any.problems) <= known and counts == {len(in_any.grants)}:
+        return
+    grants = [grant for turn in in_turns for grant in turn.grants]
+    for path in dict.fromkeys(grant.path for grant in grants):
+        for name in defaults:
+            message = f"This is expanded for the items that the default of parameter {name} gives."
+            fix = f"Where others are deployed, give its value with -p {name}=..."
+            yield Problem("PI903", path, message, fix)
 
 
 def _general(

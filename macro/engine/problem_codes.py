@@ -317,6 +317,10 @@ CODES = {
             " Region or the account decide whether it is that of the one in the template."
         ),
     ),
+    "PI913": (
+        "A role that the service which pulls may not assume",
+        "The trust policy is that of a role for something else, such as instances or functions.",
+    ),
 }
 
 WARNINGS = "PI9"

@@ -102,6 +102,9 @@ HERE: Json = {"PrivateImage": BLOCK}
     [
         ("AWS::ECS::Service", HERE, ["Properties/PrivateImage"]),
         ("AWS::ECS::TaskDefinitions", {"ContainerDefinitions": [HERE]}, None),
+        ("AWS::Ecs::TaskDefinition", {"ContainerDefinitions": [HERE]}, None),
+        ("aws::ecs::taskdefinition", {"ContainerDefinitions": [HERE]}, None),
+        ("Acme::Ecs::TaskDefinition", {"ContainerDefinitions": [HERE]}, []),
         ("AWS::ECS::TaskDefinition", {"Volumes": [HERE]}, ["Properties/Volumes/0/PrivateImage"]),
         ("AWS::ECS::TaskDefinition", {"Tags": [{"Key": "PrivateImage", "Value": "x"}]}, []),
         ("AWS::ECS::TaskDefinition", {"ContainerDefinitions": [{"DockerLabels": HERE}]}, None),

@@ -60,12 +60,12 @@ class Key(NamedTuple):
 
 
 class FoundKey(NamedTuple):
-    """A key, or what is wrong with it, where it is written and under which conditions; None: no key
-    needs a grant."""
+    """A key, or what is or may be wrong with it, where it is written and under which conditions;
+    None: no key needs a grant."""
 
     path: Path
     when: Conditions
-    key: Key | InvalidValueError | None
+    key: Key | InvalidValueError | Caution | None
 
 
 class _Reader(NamedTuple):
@@ -101,6 +101,11 @@ def read_keys(
             continue
         if secret.elsewhere:
             yield FoundKey(at, holds, _foreign_key())
+        if secret.anywhere:
+            message = "Nothing is known of this secret's account: a secret of another account opens"
+            message += " with a customer-managed key of that account alone."
+            fix = "Write KmsKey: and the key's ARN, or make sure that the account is the stack's."
+            yield FoundKey(at, holds, Caution("PI906", message, fix))
         for declared in secret.declarations:
             own = reader._replace(site=stack.site_of(declared, site))
             own_path = (*declared.path, "Properties", "KmsKeyId")

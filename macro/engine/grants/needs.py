@@ -95,7 +95,7 @@ def _read_needs(
         for found in read_keys(access.key.value, access.key.path, holds, secret, site, stack):
             if found.key is None or not stack.possible(found.when, site):
                 continue
-            if isinstance(found.key, InvalidValueError):
+            if isinstance(found.key, (InvalidValueError, Caution)):
                 faults.append(_Fault(found.path, found.when, found.key))
                 continue
             faults += _doubts(found.key, found.path, found.when)

@@ -58,7 +58,7 @@ class Secret(NamedTuple):
 
     `as_written`: the parameter is what the author wrote. `region` is where the secret lives;
     `declarations` are the resources that it may be, where the template has it. `elsewhere`: it is
-    known to be of another account. `defaults` names the parameters whose default decided the form;
+    known to be of another account; `anywhere`: nothing is known of its account. `defaults` names the parameters whose default decided the form;
     `cautions` say what IAM would not take, `service_cautions` what the service would not.
     """
 
@@ -71,6 +71,7 @@ class Secret(NamedTuple):
     cautions: tuple[Caution, ...] = ()
     as_written: bool = True
     service_cautions: tuple[Caution, ...] = ()
+    anywhere: bool = False
 
 
 _NO_PARTIAL_ARN = Caution(
@@ -263,6 +264,7 @@ class _Form(NamedTuple):
     declared: tuple[Resource, ...] = ()
     opaque: bool = False
     perhaps: tuple[Resource, ...] = ()
+    anywhere: bool = False
 
 
 def _form(sought: Sought, reader: Reader) -> _Form:
@@ -351,6 +353,7 @@ def _form_of_arn(sought: Sought, reader: Reader) -> _Form:
         elsewhere,
         tuple(declared),
         perhaps=tuple(perhaps),
+        anywhere=literal(arn.account) is None and not in_own_account(arn, stack.context),
     )
 
 
@@ -435,6 +438,11 @@ def _by_arn(value: Json, text: Text, forms: list[_Form], reader: Reader) -> Secr
     resources += [suffixed] if any(form.partial for form in forms) else []
     dynamic = any(is_dynamic(part) for part in text)
     cautions = []
+    if any(form.anywhere and form.partial for form in forms):
+        message = "Nothing is known of this secret's account: a secret of another account is found"
+        message += " by its full ARN only."
+        fix = "Write the full ARN, or make sure that the account is the stack's."
+        cautions.append(Caution("PI906", message, fix))
     if any(form.opaque for form in forms):
         message = "Nothing is known of this secret's value: a name would not work here"
         message += ", nor a secret of another Region." if dynamic else "."
@@ -449,6 +457,7 @@ def _by_arn(value: Json, text: Text, forms: list[_Form], reader: Reader) -> Secr
         any(form.elsewhere for form in forms),
         cautions=tuple(cautions),
         service_cautions=(_NO_PARTIAL_ARN,) if hidden else (),
+        anywhere=any(form.anywhere for form in forms),
     )
 
 

@@ -35,6 +35,7 @@ _RUN_IMAGES = (
     "AWS::SageMaker::ProcessingJob",
     "AWS::Serverless::Function",
 )
+_IN_SMALL_LETTERS = tuple(begin.lower() for begin in _RUN_IMAGES)  # a type may be misspelt
 
 # In those types, the properties that are maps whose keys an author names, or free documents; on the
 # left the beginning of the types. tests/engine/test_misplaced.py holds this to the resource schemas
@@ -51,7 +52,7 @@ _FREE_MAPS = {
     "AWS::SageMaker::": "Environment Metadata",
 }
 
-_THIRD_PARTY = re.compile(r"(?!AWS::)\w+::|AWS::CloudFormation::CustomResource$")
+_THIRD_PARTY = re.compile(r"(?!(?i:aws)::)\w+::|AWS::CloudFormation::CustomResource$")
 
 # Where a text is read as the containers or the template that it holds; in small letters.
 _AS_TEXT = frozenset(
@@ -155,7 +156,7 @@ def _in_resource(body: dict[str, Json], path: Path, kind: str, macro: Macro) -> 
     for key, value in body.items():
         if key not in (NAME, "Properties", *_FREE_ATTRIBUTES):
             yield from _everywhere(value, (*path, key), kind, macro)
-    if kind.startswith(_RUN_IMAGES) or not kind.startswith("AWS::"):
+    if kind.lower().startswith(_IN_SMALL_LETTERS) or not kind.startswith("AWS::"):
         yield from _everywhere(properties, at, kind, macro)
     elif isinstance(properties, dict):
         if NAME in properties:

@@ -106,6 +106,23 @@ class _Bearer(NamedTuple):
     known: bool
 
 
+class _Index(NamedTuple):
+    """Resources by the texts that one of their properties can be; and those of which a part of the
+    text is not known, by its pattern, with the texts that are listed already."""
+
+    by_text: dict[Text, list[_Bearer]]
+    open: list[tuple[str, frozenset[Text], _Bearer]]
+
+    def of(self, text: Text) -> Iterator[_Bearer]:
+        """Those that have this text, or may."""
+        yield from self.by_text.get(text, ())
+        match text:
+            case (str(plain),):
+                for pattern, listed, bearer in self.open:
+                    if text not in listed and re.fullmatch(pattern, plain):
+                        yield bearer._replace(known=False)
+
+
 MOST_TURNS = 500
 """CloudFormation's limit on a template's resources, and so on the turns of a loop of any use."""
 
@@ -142,7 +159,7 @@ class Stack:
             for turn in found or ():
                 made = fill_text(resource.logical_id, turn)
                 self._by_id.setdefault(made, []).append((resource, turn))
-        self._by_property: dict[tuple[str, str], dict[Text, list[_Bearer]]] = {}
+        self._by_property: dict[tuple[str, str], _Index] = {}
         self._dependencies: dict[Path, tuple[Resource, ...]] = {}
         self._readings: dict[Hashable, Any] = {}
 
@@ -161,6 +178,15 @@ class Stack:
                 found = None if found is None else self._further(loop, found)
             self._turns[key] = None if found is None else tuple(found)
         return self._turns[key]
+
+    def turn_defaults(self, loops: tuple[Loop, ...]) -> tuple[str, ...]:
+        """The parameters whose default decides the turns of loops."""
+        found = [
+            self.values.items(loop.collection, turn)
+            for index, loop in enumerate(loops)
+            for turn in self.turns(loops[:index]) or ()
+        ]
+        return tuple(dict.fromkeys(name for one in found if one for name in one.defaults))
 
     def count(self, loops: tuple[Loop, ...]) -> int:
         """How many resources one within these loops makes; 1 where it is not known."""
@@ -276,7 +302,8 @@ class Stack:
         site = sought.site
         loops = site.resource.loops
         here = self.holds_at(sought.when, site.turn)
-        for resource, turn, when, written, known in self._index(kind, name).get(sought.text, ()):
+        index = self._index(kind, name)
+        for resource, turn, when, written, known in index.of(sought.text):
             own = self.holds_at(when, turn)
             if own and not self.solver.possible(here.both(own)):
                 continue
@@ -289,18 +316,23 @@ class Stack:
                 sometimes.append(resource)
         return Bearers(always, sometimes)
 
-    def _index(self, kind: str, name: str) -> dict[Text, list[_Bearer]]:
+    def _index(self, kind: str, name: str) -> _Index:
         index = self._by_property.get((kind, name))
         if index is None:
-            index = self._by_property[kind, name] = {}
+            index = self._by_property[kind, name] = _Index({}, [])
             for resource in self.resources:
                 if resource.type == kind and resource.property(name) is not None:
-                    for text, bearer in self._bearers(resource, name):
-                        index.setdefault(text, []).append(bearer)
+                    for texts, bearer, patterns in self._bearers(resource, name):
+                        for text in texts:
+                            index.by_text.setdefault(text, []).append(bearer)
+                        listed = frozenset(texts)
+                        index.open.extend((pattern, listed, bearer) for pattern in patterns)
         return index
 
-    def _bearers(self, resource: Resource, name: str) -> Iterator[tuple[Text, _Bearer]]:
-        """The texts that a property of a resource can be."""
+    def _bearers(
+        self, resource: Resource, name: str
+    ) -> Iterator[tuple[tuple[Text, ...], _Bearer, list[str]]]:
+        """What a property of a resource can be: the texts, and patterns of those besides."""
         value = resource.property(name)
         tree = chosen(value)
         cases: Iterator[tuple[Json, Conditions]] = leaves(value if tree is None else tree, ALWAYS)
@@ -309,8 +341,9 @@ class Stack:
             for turn in self.turns(resource.loops) or ((),):
                 texts, defaults = self.values.known(written, turn)
                 known = len(texts) == 1 and not defaults
-                for text in texts:
-                    yield text, _Bearer(resource, turn, when, written, known)
+                bearer = _Bearer(resource, turn, when, written, known)
+                besides = (written,) if defaults and not turn else texts
+                yield texts, bearer, [found for text in besides if (found := _pattern(text))]
 
     def dependencies(self, resource: Resource) -> tuple[Resource, ...]:
         """The resources that CloudFormation creates before this one, as its template says."""
@@ -330,6 +363,14 @@ class Stack:
             }
             found = self._dependencies[resource.path] = tuple(others.values())
         return found
+
+
+def _pattern(text: Text) -> str:
+    """The regular expression of a text that is known in part; empty where it is known as a whole,
+    or where nothing tells it from others."""
+    if not any(isinstance(part, str) for part in text) or len(text) < 2:
+        return ""
+    return "".join(re.escape(part) if isinstance(part, str) else ".+" for part in text)
 
 
 def _may_become(pattern: str, logical_id: str) -> bool:
