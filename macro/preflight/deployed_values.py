@@ -27,7 +27,7 @@ class UnknownValueError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What is known of the stack that is there already, if there is one.
+    """What is known of the stack, if it exists already.
 
     `physical` has what `Ref` gives of its resources, by logical id; `resolved` the values of
     parameters whose type is one of Systems Manager's. `exports` gives what stacks export, by name.
@@ -138,15 +138,15 @@ class Values:
         return text
 
     def physical(self, logical_id: str, turn: Turn) -> str:
-        """What `Ref` gives of a resource that is there already. Raises `UnknownValueError`."""
+        """What `Ref` gives of a resource that exists already. Raises `UnknownValueError`."""
         name = filled(logical_id, turn)
         if name not in self._deployed.physical:
             if self._deployed.name:
                 raise UnknownValueError(
-                    self._deployed.unlisted or f"{name} is made by this deployment."
+                    self._deployed.unlisted or f"{name} is created by this deployment."
                 )
             raise UnknownValueError(
-                f"{name} is made by the stack; where it is there, name --stack-name."
+                f"{name} is created by the stack. Give --stack-name if the stack exists."
             )
         return self._deployed.physical[name]
 
@@ -191,7 +191,7 @@ class Values:
                 known = self._items(items, turn)
                 number = self.text(index, turn)
                 if not number.isdecimal() or int(number) >= len(known):
-                    raise UnknownValueError("Fn::Select names an item that is not there.")
+                    raise UnknownValueError("Fn::Select names an item that does not exist.")
                 return known[int(number)]
             case ("Fn::ImportValue", name):
                 wanted = self.text(name, turn)

@@ -362,8 +362,8 @@ IMPORTED = TEMPLATE.replace("!Ref Secret\n", "!ImportValue TeamSecret\n")
 @pytest.mark.parametrize(
     ("template", "kind", "said"),
     [
-        (NEW_ROLE, "role", "TaskPrivateImageRole is made by the stack"),
-        (NEW_SECRET, "secret", "New is made by the stack"),
+        (NEW_ROLE, "role", "TaskPrivateImageRole is created by the stack"),
+        (NEW_SECRET, "secret", "New is created by the stack"),
         (NEW_SECRET, "image", "The login is in a secret that is not known."),
         (IMPORTED, "secret", "No stack exports TeamSecret yet."),
         (TEMPLATE.replace(", Default: '1'", ""), "image", "give it with -p Tag=..."),
