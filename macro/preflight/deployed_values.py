@@ -31,7 +31,8 @@ class Deployed:
 
     `physical` has what `Ref` gives of its resources, by logical id; `resolved` the values of
     parameters whose type is one of Systems Manager's. `exports` gives what stacks export, by name.
-    `unlisted` and `undescribed` say why its resources or its parameters could not be read.
+    `unlisted` and `undescribed` say why its resources or its parameters could not be read,
+    `unidentified` why the account is not known.
     """
 
     name: str | None = None
@@ -40,6 +41,7 @@ class Deployed:
     exports: Callable[[], Mapping[str, str]] = dict
     unlisted: str = ""
     undescribed: str = ""
+    unidentified: str = ""
 
 
 class Values:
@@ -226,7 +228,8 @@ class Values:
         if name in self._pseudo:
             known = self._pseudo[name]
             if known is None:
-                raise UnknownValueError(f"{name} is not known before the deploy.")
+                why = self._deployed.unidentified if name == "AWS::AccountId" else ""
+                raise UnknownValueError(why or f"{name} is not known before the deploy.")
             return known
         if not self.declares(name, turn):
             return self._parameter(name)

@@ -825,6 +825,8 @@ def test_the_report_comes_whatever_answers_for_aws(
     assert done.code == 2 and "error: AWS cannot be asked: " in done.err
     assert {one["status"] for one in done.checks} == {"not checked"}
     assert [one["check"] for one in done.checks] == ["secret", "key", "role", "image"]
+    reason = done.err.splitlines()[-1].removeprefix("error: AWS cannot be asked: ")
+    assert done.rows["secret"] == f"not checked: {reason}" and "sts" in reason
 
 
 def test_a_call_to_aws_has_a_deadline(
