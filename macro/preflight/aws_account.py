@@ -230,7 +230,7 @@ def find_stack(account: Account, name: str | None) -> ExistingStack:
     """
     exports = _Exports(account)
     if name is None:
-        return ExistingStack(Deployed(exports=exports), {})
+        return ExistingStack(Deployed(exports=exports, unidentified=account.unidentified), {})
     parameters: dict[str, str] = {}
     resolved: dict[str, str] = {}
     physical: dict[str, str] = {}
@@ -261,7 +261,9 @@ def find_stack(account: Account, name: str | None) -> ExistingStack:
         unlisted = str(trouble)
     except MALFORMED as error:
         unlisted = f"The list of the stack's resources makes no sense ({kind_of(error)})."
-    deployed = Deployed(name, physical, resolved, exports, unlisted, undescribed)
+    deployed = Deployed(
+        name, physical, resolved, exports, unlisted, undescribed, account.unidentified
+    )
     return ExistingStack(deployed, parameters)
 
 

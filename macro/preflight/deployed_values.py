@@ -27,11 +27,12 @@ class UnknownValueError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What is known of the stack that is there already, if there is one.
+    """What is known of the stack, if it exists already.
 
     `physical` has what `Ref` gives of its resources, by logical id; `resolved` the values of
     parameters whose type is one of Systems Manager's. `exports` gives what stacks export, by name.
-    `unlisted` and `undescribed` say why its resources or its parameters could not be read.
+    `unlisted` and `undescribed` say why its resources or its parameters could not be read,
+    `unidentified` why the account is not known.
     """
 
     name: str | None = None
@@ -40,6 +41,7 @@ class Deployed:
     exports: Callable[[], Mapping[str, str]] = dict
     unlisted: str = ""
     undescribed: str = ""
+    unidentified: str = ""
 
 
 class Values:
@@ -138,15 +140,15 @@ class Values:
         return text
 
     def physical(self, logical_id: str, turn: Turn) -> str:
-        """What `Ref` gives of a resource that is there already. Raises `UnknownValueError`."""
+        """What `Ref` gives of a resource that exists already. Raises `UnknownValueError`."""
         name = filled(logical_id, turn)
         if name not in self._deployed.physical:
             if self._deployed.name:
                 raise UnknownValueError(
-                    self._deployed.unlisted or f"{name} is made by this deployment."
+                    self._deployed.unlisted or f"{name} is created by this deployment."
                 )
             raise UnknownValueError(
-                f"{name} is made by the stack; where it is there, name --stack-name."
+                f"{name} is created by the stack. Give --stack-name if the stack exists."
             )
         return self._deployed.physical[name]
 
@@ -191,7 +193,7 @@ class Values:
                 known = self._items(items, turn)
                 number = self.text(index, turn)
                 if not number.isdecimal() or int(number) >= len(known):
-                    raise UnknownValueError("Fn::Select names an item that is not there.")
+                    raise UnknownValueError("Fn::Select names an item that does not exist.")
                 return known[int(number)]
             case ("Fn::ImportValue", name):
                 wanted = self.text(name, turn)
@@ -226,7 +228,8 @@ class Values:
         if name in self._pseudo:
             known = self._pseudo[name]
             if known is None:
-                raise UnknownValueError(f"{name} is not known before the deploy.")
+                why = self._deployed.unidentified if name == "AWS::AccountId" else ""
+                raise UnknownValueError(why or f"{name} is not known before the deploy.")
             return known
         if not self.declares(name, turn):
             return self._parameter(name)

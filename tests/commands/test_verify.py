@@ -362,8 +362,8 @@ IMPORTED = TEMPLATE.replace("!Ref Secret\n", "!ImportValue TeamSecret\n")
 @pytest.mark.parametrize(
     ("template", "kind", "said"),
     [
-        (NEW_ROLE, "role", "TaskPrivateImageRole is made by the stack"),
-        (NEW_SECRET, "secret", "New is made by the stack"),
+        (NEW_ROLE, "role", "TaskPrivateImageRole is created by the stack"),
+        (NEW_SECRET, "secret", "New is created by the stack"),
         (NEW_SECRET, "image", "The login is in a secret that is not known."),
         (IMPORTED, "secret", "No stack exports TeamSecret yet."),
         (TEMPLATE.replace(", Default: '1'", ""), "image", "give it with -p Tag=..."),
@@ -644,6 +644,22 @@ def test_a_role_of_the_template_with_policies_written_by_hand(
 
 
 @pytest.mark.parametrize(
+    ("name", "status"), [("registry/team-??????", "passed"), ("registry/other-??????", "failed")]
+)
+def test_a_role_of_the_template_that_the_author_vouches_for(
+    name: str, status: str, aws: None, run: Callable[..., Run]
+) -> None:
+    secret()
+    hand = re.search(r"Image: .*\n +RepositoryCredentials: .*", OWN_ROLE)
+    assert hand
+    block = (
+        "PrivateImage: {Image: !Sub 'REGISTRY/team/web:${Tag}', Secret: !Ref Secret, Grant: false}"
+    )
+    template = OWN_ROLE.replace(hand[0], block).replace("NAME", name)
+    assert run(template).rows["role"].startswith(f"{status}: ")
+
+
+@pytest.mark.parametrize(
     ("boundary", "status"),
     [("secretsmanager:Get*", "passed"), ("s3:*", "failed"), ("!ImportValue Some", "not checked")],
 )
@@ -825,6 +841,8 @@ def test_the_report_comes_whatever_answers_for_aws(
     assert done.code == 2 and "error: AWS cannot be asked: " in done.err
     assert {one["status"] for one in done.checks} == {"not checked"}
     assert [one["check"] for one in done.checks] == ["secret", "key", "role", "image"]
+    reason = done.err.splitlines()[-1].removeprefix("error: AWS cannot be asked: ")
+    assert done.rows["secret"] == f"not checked: {reason}" and "sts" in reason
 
 
 def test_a_call_to_aws_has_a_deadline(
