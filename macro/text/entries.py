@@ -102,11 +102,14 @@ def chunk(spans: Spans, member: Member) -> tuple[int, int]:
 
 
 def old_value(spans: Spans, node: Node, number: int) -> tuple[int, int]:
-    """The text of a value that is replaced: in block style, if it spans lines, whole lines;
-    otherwise the comment behind it stays where it is."""
+    """The text of a value that is replaced: in block style, if it spans lines, whole lines with the
+    comments that are part of it; otherwise the comment behind it stays where it is."""
     start, end = spans.value_start(node, number), spans.entry_end(node, number)
     line_end = spans.line_end(end)
-    return start, end if is_flow(node) or spans.line_end(start) == line_end else line_end
+    if is_flow(node) or spans.line_end(start) == line_end:
+        return start, end
+    column = spans.column(spans.entry_start(node, number))
+    return start, spans.past_comments(line_end, column, over_blank=True)
 
 
 def _region(

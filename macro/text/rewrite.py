@@ -1,4 +1,11 @@
-"""Edits made in the author's text: what no edit touches stays byte for byte."""
+"""Edits made in the author's text: what no edit touches stays byte for byte.
+
+The edits make a tree of the text's nodes and of new values (edited_tree), in which aliases are
+settled (aliases). Its changes say what becomes of each collection's entries (entries) and of the
+comments in text that goes away (changes). They are laid out as splices (layout, flow_collections),
+of the author's text (quotes) and of new text (emitter) in the style around it (style). The text
+with the splices made is parsed again, and must mean what the edits mean.
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path as File
@@ -15,6 +16,7 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from yaml.nodes import MappingNode, Node
 
 from macro.engine.template.document import Json, Path
 from macro.engine.template.edits import Edit, apply
@@ -366,6 +368,40 @@ def test_a_resource_that_comes_changes_no_line(random: Random) -> None:
     after = random.choice([None, *resources])
     lines = iter(holds(source, [Edit("add", ("Resources", "New"), new, after=after)]).split("\n"))
     assert all(line in lines for line in source.text.split("\n"))  # in their order
+
+
+def blocks(spans: Spans, node: Node, path: Path = ()) -> Iterator[tuple[Path, int, int]]:
+    """Each block mapping that is an entry of another one: its path, the column of its key, and
+    where its last entry ends."""
+    if isinstance(node, MappingNode) and not node.flow_style and node.tag is None:
+        for number, (key, value) in enumerate(node.value):
+            at: Path = (*path, key.value)
+            if len(at) > 1 and isinstance(value, MappingNode) and not value.flow_style:
+                end = spans.line_end(spans.entry_end(node, number))
+                yield at, spans.column(key.start_mark.index), end
+            yield from blocks(spans, value, at)
+
+
+@law
+@given(randoms)
+def test_no_comment_of_what_goes_comes_to_be_on_the_next_key(random: Random) -> None:
+    source = source_of(random, aliases=False)
+    places = list(blocks(Spans(source.body), source.root))
+    assume(places)
+    at, column, end = random.choice(places)
+    values = dict(below(source.template))
+    value = values[at]
+    assert isinstance(value, dict)
+    edits = hoist(random, values[at[:-1]], at, value)
+    assume(edits)
+    rest = source.body[end:]
+    of_it = re.match(rf"(?:(?:\n[ \t]*)*\n {{{column + 1},}}#.*)*", rest)
+    assert of_it
+    rest = rest[of_it.end() :]
+    new = parse(holds(source, edits).encode(), "new").body
+    assert new.endswith(rest)
+    last = new.removesuffix(rest).rpartition("\n")[2]
+    assert not re.match(rf" {{0,{column}}}#", last)
 
 
 STYLES: list[Callable[[Json], str]] = [
