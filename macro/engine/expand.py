@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, groupby
-from typing import NamedTuple
 
 from macro.engine.grants.boundaries import boundary_warnings
 from macro.engine.grants.needs import ContainerNeeds, Vacancy, read_grants, read_needs
@@ -41,6 +40,7 @@ from macro.engine.template.document import NO_VALUE, Json, Path
 from macro.engine.template.edits import Edit
 from macro.engine.template.loops import Turn, generalized
 from macro.engine.template.problems import Problem
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Context, Site, Stack
 

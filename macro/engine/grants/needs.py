@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from macro.engine.grants.kms_keys import Key, read_keys
 from macro.engine.grants.permissions import (
@@ -22,6 +21,7 @@ from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, canonical
 from macro.engine.template.intrinsics import is_text
 from macro.engine.template.problems import Caution, InvalidValueError, Problem
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource, completed_by, unseen
 from macro.engine.template.stack import Site, Stack
 

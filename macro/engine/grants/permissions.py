@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from macro.engine.grants.kms_keys import Key
 from macro.engine.grants.roles import CreatedRole, NamedRole, TemplateRole
@@ -13,6 +13,7 @@ from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import Json, Path, canonical
 from macro.engine.template.intrinsics import Unknown, join, mentions, parse, references, write
 from macro.engine.template.loops import Loop, Turn
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 
 Grantee: TypeAlias = TemplateRole | NamedRole | CreatedRole

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from macro.engine.grants import quotas
 from macro.engine.grants.added_conditions import AddedConditions, Wanted, add_conditions
@@ -30,6 +30,7 @@ from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import arn_attribute, ref, references
 from macro.engine.template.loops import Loop, Turn, fill_text, variables_in, without_variables
 from macro.engine.template.problems import Problem
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource, completed_by
 from macro.engine.template.stack import Site, Stack
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from macro.engine.grants.secrets import open_reference
 from macro.engine.template.arn import (
@@ -31,6 +31,7 @@ from macro.engine.template.intrinsics import (
     write,
 )
 from macro.engine.template.problems import Caution, InvalidValueError
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import PSEUDO_PARAMETERS, Bearers, Site, Sought, Stack
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import zip_longest
-from typing import NamedTuple
 
 from macro.engine.shorthand.places import Credentials
 from macro.engine.template.arn import (
@@ -43,6 +42,7 @@ from macro.engine.template.intrinsics import (
 )
 from macro.engine.template.loops import Turn
 from macro.engine.template.problems import Caution, InvalidValueError
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import PSEUDO_PARAMETERS, Bearers, Site, Sought, Stack
 

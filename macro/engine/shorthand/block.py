@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from macro.engine.shorthand.containers import Container
 from macro.engine.shorthand.images import ImageFlaw, find_entry, find_flaw
@@ -16,6 +15,7 @@ from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, get, intrinsic
 from macro.engine.template.intrinsics import is_text, literal_parts, parse
 from macro.engine.template.problems import InvalidValueError, Problem
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import Site, Stack
 
 __all__ = ["KEYS", "NAME", "Access", "Shorthand", "problems_beside", "read_shorthand"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from macro.engine.shorthand.places import PLACES, Place
 from macro.engine.template.choices import walk
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import Json, Path
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 
 PLACES_BY_TYPE: dict[str, list[Place]] = {}

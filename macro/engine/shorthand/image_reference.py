@@ -7,9 +7,9 @@ https://github.com/opencontainers/go-digest (digest.go).
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from macro.engine.template.problems import InvalidValueError
+from macro.engine.template.records import NamedTuple
 
 DOCKER_HUB = "docker.io"
 

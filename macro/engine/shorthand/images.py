@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from macro.engine.shorthand.image_reference import (
     DOCKER_HUB,
@@ -22,6 +21,7 @@ from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import Json
 from macro.engine.template.intrinsics import Text, Unknown, attribute, is_text, literal, parse
 from macro.engine.template.problems import InvalidValueError
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import Site, Stack
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, intrinsic
+from macro.engine.template.records import NamedTuple
 
 S = TypeVar("S")
 T = TypeVar("T")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple
 
 from macro.engine.template.document import Json, canonical
+from macro.engine.template.records import NamedTuple
 
 
 class Conditions(frozenset[tuple[str, bool]]):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import copy
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from macro.engine.template.document import Json, Path
+from macro.engine.template.records import NamedTuple
 
 
 class Edit(NamedTuple):

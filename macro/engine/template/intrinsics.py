@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from itertools import count
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from macro.engine.template.document import NO_VALUE, Json, canonical, intrinsic, spelled
+from macro.engine.template.records import NamedTuple
 
 
 class Unknown(NamedTuple):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from macro.engine.template.document import Json, Path
+from macro.engine.template.records import NamedTuple
 
 LOOP = "Fn::ForEach::"
 _VARIABLE = re.compile(r"[$&]\{(\w+)\}")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from math import prod
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from macro.engine.template.choices import chosen, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions, ConditionSolver
@@ -14,6 +14,7 @@ from macro.engine.template.document import Json, Path, canonical, section
 from macro.engine.template.evaluation import Possible, Values
 from macro.engine.template.intrinsics import Text, parse, references
 from macro.engine.template.loops import Loop, Turn, fill, fill_text, read_loop, variables_in
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource, resources
 
 PSEUDO_PARAMETERS = frozenset(
