@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby
 
 from macro.engine.grants.boundaries import boundary_warnings
@@ -102,7 +102,7 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
     stack = Stack(template, context or Context())
     settings, wrong_settings = read_settings(template, stack.context.settings)
     macro = find_macro(stack)
-    shared = [task for resource in stack.resources for task in _containers_by_role(resource, macro)]
+    shared = list(_containers_by_role(stack.resources, macro))
     tasks = [_read_task(containers, settings, macro, stack) for containers in shared]
     private = {one.container.path for one in chain(*shared) if one.is_private}
     grants = tuple(grant for task in tasks for grant in task.grants)
@@ -159,9 +159,10 @@ class Called(NamedTuple):
         return call.parameters, (*call.path, "Parameters")
 
 
-def _containers_by_role(resource: Resource, macro: Macro) -> Iterator[list[Called]]:
-    """The containers of a resource, those together that share an execution role."""
-    for _, sharing in groupby(find_containers(resource), lambda found: found.owner_path):
+def _containers_by_role(resources: Iterable[Resource], macro: Macro) -> Iterator[list[Called]]:
+    """The containers of all resources, those together that share an execution role."""
+    found = chain.from_iterable(map(find_containers, resources))
+    for _, sharing in groupby(found, lambda one: one.owner_path):
         yield [Called(one, tuple(find_snippet_calls(one.body, one.path, macro))) for one in sharing]
 
 
@@ -274,13 +275,12 @@ def _general(
 
 def _container_edits(
     called: Called, short: Shorthand, parameters: Fork[Json] | Json
-) -> Iterator[Edit]:
+) -> list[Edit]:
     container, calls = called
-    yield from container_edits(
+    edits = container_edits(
         short, parameters, container.body, container.path, container.place, called.block[1]
     )
-    if calls:
-        yield from take_out_snippet(container.body, container.path, list(calls))
+    return [*edits, *take_out_snippet(container.body, container.path, list(calls))]
 
 
 def _odd_condition(resource: Resource) -> Problem:

@@ -123,7 +123,7 @@ def _read_value(value: Json, path: Path, when: Conditions, reader: _Reader) -> I
         fix = "Put Fn::If around the whole key, or pass the key as a parameter."
         yield FoundKey(path, when, InvalidValueError("PI315", message, fix))
         return
-    cases: Iterator[tuple[Json, Conditions]] = leaves(tree, when)
+    cases: list[tuple[Json, Conditions]] = leaves(tree, when)
     for leaf, holds in cases:
         if holds.contradictory:
             continue

@@ -136,7 +136,7 @@ def _read_cases(value: Json, when: Conditions, reader: Reader) -> _SecretCases:
 def _cases(value: Json, when: Conditions, reader: Reader) -> _SecretCases:
     site, stack = reader.site, reader.stack
     tree = read_secret(value, when, reader)
-    readings: Iterator[tuple[Secret | InvalidValueError, Conditions]] = leaves(tree, when)
+    readings: list[tuple[Secret | InvalidValueError, Conditions]] = leaves(tree, when)
     cases: list[_SecretCase] = []
     for reading, holds in readings:
         if not stack.possible(holds, site):
@@ -256,7 +256,7 @@ def read_grants(
         if not granted:
             continue
         tree = read_role(role, holds, site, stack)
-        readings: Iterator[tuple[Role | InvalidValueError, Conditions]] = leaves(tree, holds)
+        readings: list[tuple[Role | InvalidValueError, Conditions]] = leaves(tree, holds)
         for found, inner in readings:
             needed = _within(granted, inner, site, stack)
             if not needed:
@@ -278,8 +278,9 @@ def read_grants(
 
 def _within(needs: Iterable[Need], when: Conditions, site: Site, stack: Stack) -> list[Need]:
     """The needs, as far as they arise where `when` holds."""
-    narrowed = (need._replace(when=need.when.both(when)) for need in needs)
-    return [need for need in narrowed if stack.possible(need.when, site)]
+    if when:
+        needs = [Need(need.path, need.when.both(when), need.permission) for need in needs]
+    return [need for need in needs if stack.possible(need.when, site)]
 
 
 def _granted(

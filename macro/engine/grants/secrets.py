@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredenti
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from itertools import zip_longest
 
 from macro.engine.shorthand.places import Credentials
@@ -502,7 +502,7 @@ def _as_declared(
 
 def parameter_of(value: Json, tree: Fork[Reading] | Reading) -> Json:
     """What the service gets for a secret that is written as `value`."""
-    readings: Iterator[tuple[Reading, Conditions]] = leaves(tree, ALWAYS)
+    readings: list[tuple[Reading, Conditions]] = leaves(tree, ALWAYS)
     if all(_is_as_written(reading) for reading, _ in readings):
         return value
     return written(graft(tree, _parameter))

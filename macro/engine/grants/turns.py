@@ -35,6 +35,8 @@ def across_turns(grants: Sequence[Sequence[Grant]], turns: Sequence[Turn]) -> li
 
 def _within_loop(grants: Sequence[Sequence[Grant]], turns: Sequence[Turn]) -> list[Grant] | None:
     """The grants written once for all turns; None where they are not alike."""
+    if len(grants) == 1:
+        return list(grants[0])
     signatures = [[_signature(grant) for grant in of_turn] for of_turn in grants]
     if all(signature == signatures[0] for signature in signatures[1:]):
         return list(grants[0])

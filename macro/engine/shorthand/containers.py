@@ -38,9 +38,11 @@ def find_containers(resource: Resource) -> Iterator[Container]:
 
     Raises nothing: what is not of the shape of a place holds no container.
     """
+    if resource.type not in PLACES_BY_TYPE:
+        return
     properties = resource.body.get("Properties")
     path = (*resource.path, "Properties")
-    for place in PLACES_BY_TYPE.get(resource.type, ()):
+    for place in PLACES_BY_TYPE[resource.type]:
         for owner_path, owner, around in walk(properties, place.owner, path, resource.when):
             if not isinstance(owner, dict):
                 continue

@@ -6,7 +6,6 @@ A value that a parameter or a mapping decides is judged by all that it can be.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from macro.engine.shorthand.image_reference import (
     DOCKER_HUB,
@@ -115,7 +114,7 @@ def _values_of(image: Json, site: Site, stack: Stack) -> list[Text]:
     if tree is None:
         return [(Unknown(image),)]
     found: list[Text] = []
-    values: Iterator[tuple[Json, Conditions]] = leaves(tree, ALWAYS)
+    values: list[tuple[Json, Conditions]] = leaves(tree, ALWAYS)
     for value, when in values:
         text = parse(value, site.loop_variables)
         possible = stack.known(text, site, when)

@@ -73,7 +73,9 @@ _FIX = "Write it on a container; settings are in Metadata.PrivateImage."
 def misspelt(container: Container) -> Iterator[Problem]:
     """The problems of a container's keys that were meant to be `PrivateImage`."""
     for key, value in container.body.items():
-        if key not in (NAME, SNIPPET) and (is_near_name(key) or _is_whole_block(value)):
+        if key in (NAME, SNIPPET):
+            continue
+        if is_near_name(key) or (isinstance(value, dict) and _is_whole_block(value)):
             message = f"A container has no key {key}."
             path = (*container.path, key)
             yield Problem("PI101", path, message, f"Did you mean {NAME}?", on_key=True)

@@ -28,9 +28,10 @@ class Resource(NamedTuple):
     @property
     def when(self) -> Conditions:
         """The condition under which the resource exists, as far as `has_plain_condition`."""
-        match self.body.get("Condition"):
-            case str(condition) | {"Fn::Sub": str(condition)}:
-                return Conditions({(condition, True)})
+        if "Condition" in self.body:
+            match self.body["Condition"]:
+                case str(condition) | {"Fn::Sub": str(condition)}:
+                    return Conditions({(condition, True)})
         return ALWAYS
 
     @property

@@ -155,6 +155,8 @@ class Stack:
     def turns(self, loops: tuple[Loop, ...]) -> tuple[Turn, ...] | None:
         """The turns of loops within each other; None where a collection is not known, or where
         there are more than MOST_TURNS."""
+        if not loops:
+            return ((),)
         key = tuple(loop.path for loop in loops)
         if key not in self._turns:
             found: list[Turn] | None = [()]
@@ -209,11 +211,11 @@ class Stack:
 
     def possible(self, when: Conditions, site: Site) -> bool:
         """Whether some deployment has these conditions at once, in the site's turn."""
-        return self.solver.possible(self.holds_at(when, site.turn))
+        return not when or self.solver.possible(self.holds_at(when, site.turn))
 
     def reached(self, when: Conditions, site: Site) -> bool:
         """Whether this deployment may have these conditions, in the site's turn."""
-        return self.solver.reached(self.holds_at(when, site.turn))
+        return not when or self.solver.reached(self.holds_at(when, site.turn))
 
     def implies(self, when: Conditions, other: Conditions, sites: list[Site]) -> bool:
         """Whether, at all of the sites, the others hold in every deployment that has `when`."""
