@@ -217,7 +217,7 @@ class RoleReading(NamedTuple):
 
 
 def read_grants(
-    container: Container, needs: tuple[Need, ...], attached: bool, site: Site, stack: Stack
+    container: Container, needs: list[Need], attached: bool, site: Site, stack: Stack
 ) -> RoleReading:
     """Finds the role in every case where one of the containers that share it needs one.
 

@@ -67,7 +67,7 @@ def _credentials(
 
 
 def _may_be_public(tree: Fork[Json] | Json) -> bool:
-    return any([value == NO_VALUE for value, _ in leaves(tree, ALWAYS)])
+    return any(value == NO_VALUE for value, _ in leaves(tree, ALWAYS))
 
 
 def _private_parts(tree: Fork[Json] | Json, path: Path) -> Iterator[Path]:

@@ -31,6 +31,7 @@ _COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _DIGEST_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
+_DIGEST = "|".join(f"{name}:[0-9a-f]{{{length}}}" for name, length in _DIGEST_LENGTHS.items())
 _LONGEST_REPOSITORY = 255
 
 _FIX = "Write registry/repository:tag or registry/repository@digest."
