@@ -81,14 +81,6 @@ class Grant(NamedTuple):
         return loops[: max(depth, own)]
 
 
-def identity(role: Grantee) -> str:
-    """The same for roles that are one."""
-    match role:
-        case TemplateRole(resource=resource) | CreatedRole(owner=resource):
-            return f"{type(role).__name__}{resource.path}"
-    return canonical(role.name)
-
-
 def secret_permissions(secret: Secret) -> Iterator[Permission]:
     """What a role needs to read a secret, its key aside."""
     for resource in secret.resources:
@@ -129,7 +121,7 @@ def merged(grants: Iterable[Grant]) -> list[Policy]:
     """Grants merged per role, scope and conditions; sorted, whatever the order they came in."""
     by_role: dict[tuple[str, ...], dict[str, list[Grant]]] = {}
     for grant in grants:
-        key = (identity(grant.role), *(str(loop.path) for loop in grant.scope))
+        key = (grant.role.identity, *[str(loop.path) for loop in grant.scope])
         if grant.turn and not isinstance(grant.role, TemplateRole):
             key = (*key, str(grant.served.path), str(grant.turn))
         by_role.setdefault(key, {}).setdefault(grant.permission.key, []).append(grant)

@@ -20,7 +20,7 @@ from macro.engine.grants.names import (
     widths,
 )
 from macro.engine.grants.needs import Vacancy
-from macro.engine.grants.permissions import Grant, Permission, Policy, identity, merged
+from macro.engine.grants.permissions import Grant, Permission, Policy, merged
 from macro.engine.grants.roles import CreatedRole, NamedRole, TemplateRole
 from macro.engine.shorthand.role_settings import RoleSettings, Setting
 from macro.engine.template.choices import choice
@@ -121,18 +121,22 @@ def _sorted_out(
     carried: list[Grant] = []
     created: list[Grant] = []
     separate: list[Grant] = []
+    # Outside of loops a role's answer for a permission is that for all who ask for the same.
+    carries: dict[tuple[Path, Permission], bool] = {}
     for grant in grants:
         if isinstance(grant.role, CreatedRole):
             created.append(grant)
-            continue
-        if isinstance(grant.role, TemplateRole):
+        elif isinstance(grant.role, NamedRole):
+            separate.append(grant)
+        else:
             role = grant.role.resource
-            needed = _needed(grant.permission, grant, stack)
-            if _takes_policies(role, grant) and order.allows([role.path], needed):
-                order.add(role.path, needed)
-                carried.append(grant)
-                continue
-        separate.append(grant)
+            asked = role.path, grant.permission
+            if grant.served.loops or asked not in carries:
+                needed = _needed(grant.permission, grant, stack)
+                carries[asked] = _takes_policies(role, grant) and order.allows([role.path], needed)
+                if carries[asked]:
+                    order.add(role.path, needed)
+            (carried if carries[asked] else separate).append(grant)
     return carried, created, separate
 
 
@@ -523,7 +527,7 @@ def _check_sizes(policies: Iterable[Placed]) -> Iterable[Problem]:
     by_role: dict[str, list[Policy]] = {}
     for one in policies:
         if one.kind == "policy":
-            by_role.setdefault(identity(one.policy.role), []).append(one.policy)
+            by_role.setdefault(one.policy.role.identity, []).append(one.policy)
     for of_role in by_role.values():
         yield from quotas.check_policies(None, of_role, of_role[0].paths[0])
 

@@ -15,7 +15,7 @@ from macro.engine.template.arn import (
 )
 from macro.engine.template.choices import Fork, chosen
 from macro.engine.template.conditions import ALWAYS, Conditions
-from macro.engine.template.document import Json
+from macro.engine.template.document import Json, canonical
 from macro.engine.template.intrinsics import (
     Text,
     Unknown,
@@ -52,18 +52,15 @@ _FIX = "Write GetAtt of a role in the template, a role's ARN, or a parameter tha
 class TemplateRole:
     """A role that the template declares beside whoever names it, or outside of all loops.
 
-    `by_name`: it is named by its text, which CloudFormation does not count as a reference.
+    `by_name`: it is named by its text, which CloudFormation does not count as a reference. It
+    exists where `when` holds. `identity` is the same for roles that are one.
     """
 
-    __slots__ = ("by_name", "resource")
+    __slots__ = ("by_name", "identity", "resource", "when")
 
     def __init__(self, resource: Resource, by_name: bool = False) -> None:
-        self.resource, self.by_name = resource, by_name
-
-    @property
-    def when(self) -> Conditions:
-        """The condition under which the role exists."""
-        return self.resource.when
+        self.resource, self.by_name, self.when = resource, by_name, resource.when
+        self.identity = f"TemplateRole{resource.path}"
 
 
 class NamedRole(NamedTuple):
@@ -78,14 +75,21 @@ class NamedRole(NamedTuple):
     defaults: tuple[str, ...] = ()
     cautions: tuple[Caution, ...] = ()
 
+    @property
+    def identity(self) -> str:
+        """The same for roles that are one."""
+        return canonical(self.name)
+
 
 class CreatedRole:
-    """A role that is made for a resource which names none."""
+    """A role that is made for a resource which names none. `identity` is the same for roles that
+    are one."""
 
-    __slots__ = ("owner",)
+    __slots__ = ("identity", "owner")
 
     def __init__(self, owner: Resource) -> None:
         self.owner = owner
+        self.identity = f"CreatedRole{owner.path}"
 
 
 Role: TypeAlias = TemplateRole | NamedRole
