@@ -81,16 +81,15 @@ def _read_needs(
     )
     needs: list[Need] = []
     faults: list[_Fault] = []
+    at = access.secret.path
     for error, secret, holds, permissions in cases:
         if error:
-            faults.append(_Fault(access.secret.path, holds, error))
-        faults += [
-            _Fault(access.secret.path, holds, caution) for caution in secret.service_cautions
-        ]
+            faults.append(_Fault(at, holds, error))
+        faults += [_Fault(at, holds, caution) for caution in secret.service_cautions]
         if not access.grant:
             needs.append(Need(path, holds, None))
             continue
-        faults += _doubts(secret, access.secret.path, holds)
+        faults += _doubts(secret, at, holds)
         needs += [Need(path, holds, permission) for permission in permissions]
         for found in read_keys(access.key.value, access.key.path, holds, secret, site, stack):
             if found.key is None or not stack.possible(found.when, site):
@@ -103,7 +102,7 @@ def _read_needs(
                 Need(path, found.when, key_permission(found.key, secret, site.loop_variables))
             )
     problems, warnings = _sorted_out(faults, site, stack)
-    problems = tuple(access.reported(problem) for problem in problems)
+    problems = tuple([access.reported(problem) for problem in problems])
     return ContainerNeeds(parameter, tuple(needs), problems, warnings)
 
 
@@ -159,21 +158,15 @@ class _Fault(NamedTuple):
 
 def _doubts(found: Secret | Key | NamedRole, path: Path, when: Conditions) -> list[_Fault]:
     """What may be wrong with a value whose deployed form is not known for sure."""
-    return [
-        *(_Fault(path, when, caution) for caution in found.cautions),
-        *(
-            _Fault(
-                path,
-                when,
-                Caution(
-                    "PI903",
-                    f"This is expanded for the form that the default of parameter {name} has.",
-                    f"Where another form is deployed, give its value with -p {name}=...",
-                ),
-            )
-            for name in found.defaults
-        ),
+    assumed = [
+        Caution(
+            "PI903",
+            f"This is expanded for the form that the default of parameter {name} has.",
+            f"Where another form is deployed, give its value with -p {name}=...",
+        )
+        for name in found.defaults
     ]
+    return [_Fault(path, when, caution) for caution in (*found.cautions, *assumed)]
 
 
 def _sorted_out(

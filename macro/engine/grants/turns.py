@@ -19,6 +19,8 @@ def across_turns(grants: Sequence[Sequence[Grant]], turns: Sequence[Turn]) -> li
     None where neither can be: a role that the loop is to be given needs other permissions in other
     turns.
     """
+    if len(grants) == 1:
+        return sorted(grants[0], key=lambda one: not isinstance(one.role, CreatedRole))
     made = [[one for one in turn if isinstance(one.role, CreatedRole)] for turn in grants]
     named = [[one for one in turn if not isinstance(one.role, CreatedRole)] for turn in grants]
     within, others = _within_loop(made, turns), _within_loop(named, turns)
@@ -35,8 +37,6 @@ def across_turns(grants: Sequence[Sequence[Grant]], turns: Sequence[Turn]) -> li
 
 def _within_loop(grants: Sequence[Sequence[Grant]], turns: Sequence[Turn]) -> list[Grant] | None:
     """The grants written once for all turns; None where they are not alike."""
-    if len(grants) == 1:
-        return list(grants[0])
     signatures = [[_signature(grant) for grant in of_turn] for of_turn in grants]
     if all(signature == signatures[0] for signature in signatures[1:]):
         return list(grants[0])

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from macro.engine.template.choices import chosen, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions, ConditionSolver
-from macro.engine.template.document import Json, Path, canonical, section
+from macro.engine.template.document import Json, Path, section
 from macro.engine.template.evaluation import Possible, Values
 from macro.engine.template.intrinsics import Text, parse, references
 from macro.engine.template.loops import Loop, Turn, fill, fill_text, read_loop, variables_in
@@ -229,7 +229,7 @@ class Stack:
         is read once. `about` is all else that the reading depends on."""
         if site.resource.loops:
             return read()
-        key = about, value if isinstance(value, str) else (canonical(value),)
+        key = about, repr(value)  # what is written alike reads alike
         if key not in self._readings:
             self._readings[key] = read()
         found: T = self._readings[key]
