@@ -9,7 +9,7 @@ from typing import Literal
 from macro.engine.grants import quotas
 from macro.engine.grants.added_conditions import AddedConditions, Wanted, add_conditions
 from macro.engine.grants.boundaries import made_first
-from macro.engine.grants.creation_order import Order
+from macro.engine.grants.creation_order import Node, Order
 from macro.engine.grants.dependencies import Dependency, depend
 from macro.engine.grants.names import (
     Names,
@@ -77,11 +77,7 @@ def place(
     """Finds for every grant its place. Roles that are made for it have the settings of `role`."""
     ordered = sorted(grants, key=_grant_order)
     names = Names(stack)
-    growing = {grant.served.path for grant in ordered}
-    growing |= {
-        grant.role.resource.path for grant in ordered if isinstance(grant.role, TemplateRole)
-    }
-    order = Order(stack, growing)
+    order = Order(stack, _wished(ordered, stack))
     carried, created, separate = _sorted_out(ordered, order, stack)
     parts = [
         _fill_roles(carried, order, stack),
@@ -111,6 +107,30 @@ def place(
 
 def _grant_order(grant: Grant) -> tuple[str, str, list[tuple[str, bool]]]:
     return str(grant.path), grant.permission.key, sorted(grant.when)
+
+
+def _wished(grants: Iterable[Grant], stack: Stack) -> dict[Node, set[Node]]:
+    """All that may have to come before a resource for the sake of its grants: what they refer to,
+    and the role, be it by a policy that several resources share."""
+    wished: dict[Node, set[Node]] = {}
+    asked: set[tuple[Path | None, str, Permission]] = set()
+    for grant in grants:
+        role = grant.role
+        owner = role.resource.path if isinstance(role, TemplateRole) else None
+        policy = role.identity
+        wished.setdefault(grant.served.path, set()).add(policy)
+        if not grant.served.loops and (owner, policy, grant.permission) in asked:
+            continue
+        asked.add((owner, policy, grant.permission))
+        before: set[Node] = {one.path for one in _needed(grant.permission, grant, stack)}
+        wished.setdefault(policy, set()).update(before)
+        if owner:
+            wished.setdefault(owner, set()).update(before)
+            wished[policy].add(owner)
+        elif isinstance(role, NamedRole):
+            named = _referenced(references(role.name), grant, stack)
+            wished[policy] |= {one.path for one in named}
+    return wished
 
 
 def _sorted_out(
@@ -389,8 +409,9 @@ def _add_policies(grants: Iterable[Grant], order: Order, names: Names, stack: St
             Added(logical_id, "AWS::IAM::Policy", properties, first, policy.scope, policy.when)
         )
         before = _before(policy, stack)
+        allowed = order.allows([served.path for served in policy.served], before)
         for served, path in zip(policy.served, policy.paths, strict=True):
-            if order.allows([served.path], before):
+            if allowed:
                 order.add(served.path, before)
             else:
                 problems.append(_circular(served, path))
@@ -431,7 +452,7 @@ def turns_differ(path: Path) -> Problem:
 
 def _apart(policy: Policy, order: Order, stack: Stack) -> list[Policy]:
     """The policy, or one for each resource it serves, where not all can come after the whole."""
-    if order.allows((served.path for served in policy.served), _before(policy, stack)):
+    if order.allows([served.path for served in policy.served], _before(policy, stack)):
         return [policy]
     return [
         one
