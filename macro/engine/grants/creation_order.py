@@ -26,7 +26,7 @@ class Order:
     def __init__(self, stack: Stack, wished: Mapping[Node, Collection[Node]]) -> None:
         self._stack = stack
         self._wished = wished
-        self._added: dict[Path, dict[Path, None]] = {}
+        self._added: dict[Node, dict[Path, None]] = {}
 
     def add(self, resource: Path, targets: Iterable[Resource]) -> None:
         """Lets a resource depend on the targets."""
@@ -48,7 +48,7 @@ class Order:
         todo = list(seen)
         while todo:
             node = todo.pop()
-            for other in (*self._declared(node), *self._added.get(node, ())):  # type: ignore[call-overload]
+            for other in (*self._declared(node), *self._added.get(node, ())):
                 if other not in seen and self._groups.get(other) in groups:
                     seen.add(other)
                     todo.append(other)
