@@ -278,9 +278,7 @@ def _general(
     return generalized([written(one) for one in parameters], turns)
 
 
-def _container_edits(
-    called: Called, short: Shorthand, parameters: Fork[Json] | Json
-) -> list[Edit]:
+def _container_edits(called: Called, short: Shorthand, parameters: Fork[Json] | Json) -> list[Edit]:
     container, calls = called
     edits = container_edits(
         short, parameters, container.body, container.path, container.place, called.block[1]

@@ -69,9 +69,7 @@ class Order:
         return [other.path for other in self._stack.dependencies(resource)] if resource else []
 
 
-def groups_of(
-    starts: Iterable[Node], before: Callable[[Node], Iterable[Node]]
-) -> dict[Node, int]:
+def groups_of(starts: Iterable[Node], before: Callable[[Node], Iterable[Node]]) -> dict[Node, int]:
     """The number of its group for each node that is reached: those of one group all reach each
     other. Each node is gone through once.
 

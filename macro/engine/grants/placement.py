@@ -38,6 +38,8 @@ ROLE_SUFFIX = "PrivateImageRole"
 POLICY_SUFFIX = "PrivateImagePolicy"
 POLICY_NAME = "PrivateImage"
 
+_MANAGED = "managed policies"  # all of the template's together, in the order of creation
+
 _MANAGED_POLICIES = "arn:${AWS::Partition}:iam::aws:policy/"
 
 
@@ -77,7 +79,7 @@ def place(
     """Finds for every grant its place. Roles that are made for it have the settings of `role`."""
     ordered = sorted(grants, key=_grant_order)
     names = Names(stack)
-    order = Order(stack, _wished(ordered, stack))
+    order = Order(stack, _wished(ordered, role, stack))
     carried, created, separate = _sorted_out(ordered, order, stack)
     parts = [
         _fill_roles(carried, order, stack),
@@ -109,10 +111,14 @@ def _grant_order(grant: Grant) -> tuple[str, str, list[tuple[str, bool]]]:
     return str(grant.path), grant.permission.key, sorted(grant.when)
 
 
-def _wished(grants: Iterable[Grant], stack: Stack) -> dict[Node, set[Node]]:
+def _wished(grants: Iterable[Grant], settings: RoleSettings, stack: Stack) -> dict[Node, set[Node]]:
     """All that may have to come before a resource for the sake of its grants: what they refer to,
-    and the role, be it by a policy that several resources share."""
+    and the role, be it by a policy that several resources share; before a new role also the
+    policies of the template that the settings may name."""
     wished: dict[Node, set[Node]] = {}
+    if settings.permissions_boundary or settings.managed_policy_arns:
+        managed = (one for one in stack.resources if one.type == "AWS::IAM::ManagedPolicy")
+        wished[_MANAGED] = {policy.path for policy in managed}
     asked: set[tuple[Path | None, str, Permission]] = set()
     for grant in grants:
         role = grant.role
@@ -130,6 +136,8 @@ def _wished(grants: Iterable[Grant], stack: Stack) -> dict[Node, set[Node]]:
         elif isinstance(role, NamedRole):
             named = _referenced(references(role.name), grant, stack)
             wished[policy] |= {one.path for one in named}
+        elif _MANAGED in wished:
+            wished[policy].add(_MANAGED)
     return wished
 
 

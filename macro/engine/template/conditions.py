@@ -143,9 +143,10 @@ class ConditionSolver:
         while todo:
             node, truth = todo.pop()
             match node:
-                case {"Condition": str(name)} if name in self._section and (name, truth) not in seen:
-                    seen.add((name, truth))
-                    todo.append((self._section[name], truth))
+                case {"Condition": str(name)} if name in self._section:
+                    if (name, truth) not in seen:
+                        seen.add((name, truth))
+                        todo.append((self._section[name], truth))
                 case {"Fn::Not": [term]}:
                     todo.append((term, not truth))
                 case {"Fn::And": list(terms)} if truth:
