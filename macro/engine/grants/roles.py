@@ -38,9 +38,7 @@ from macro.engine.template.stack import PSEUDO_PARAMETERS, Bearers, Site, Sought
 _ROLE = "AWS::IAM::Role"
 
 # A pattern that takes the ARN of a role without a path alone: no slash may follow role/.
-_PATHLESS_ARN = re.compile(
-    r"arn:(?![*?{]).*role/\[(\^[^\]]*/[^\]]*|[^^\]/][^\]/]*)\]([+*]|\{[\d,]+\})"
-)
+_PATHLESS_ARN = r"arn:(?![*?{]).*role/\[(\^[^\]]*/[^\]]*|[^^\]/][^\]/]*)\]([+*]|\{[\d,]+\})"
 
 _GIVE = (
     "Make sure that it is. For a parameter, give its value with -p, or prove it with an"
@@ -241,7 +239,7 @@ def _name(sought: Sought, stack: Stack) -> _Name:
     if stack.with_property(_ROLE, "RoleName", sought).always:
         return _Name(write(text, site.loop_variables), known)
     opaque = known[0].value if isinstance(known[0], Unknown) else None
-    if _PATHLESS_ARN.fullmatch(stack.values.pattern(opaque)):
+    if re.fullmatch(_PATHLESS_ARN, stack.values.pattern(opaque)):
         return _Name(_after_role(text, taken))
     message = "Nothing is known of this role's value: it is taken for the ARN of a role without a"
     message += " path."
