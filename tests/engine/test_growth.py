@@ -312,9 +312,7 @@ def cases(count: int) -> dict[str, Json]:
     }
 
 
-def test_the_work_for_nested_cases_grows_no_faster_than_what_is_written_of_them() -> (
-    None
-):
+def test_the_work_for_nested_cases_grows_no_faster_than_what_is_written_of_them() -> None:
     """Each case is written with all conditions around it, so that is with the square of their
     number, until CloudFormation would not take the template."""
     written = [len(json.dumps(processed(handler(event(cases(n)), None)))) for n in (60, 120)]

@@ -306,7 +306,7 @@ class Stack:
         """The texts that a property of a resource can be."""
         value = resource.property(name)
         tree = chosen(value)
-        cases: Iterator[tuple[Json, Conditions]] = leaves(value if tree is None else tree, ALWAYS)
+        cases: list[tuple[Json, Conditions]] = leaves(value if tree is None else tree, ALWAYS)
         for leaf, when in cases:
             written = parse(leaf, resource.loop_variables)
             for turn in self.turns(resource.loops) or ((),):
