@@ -19,9 +19,11 @@ ROWS: dict[str, Callable[[Run], Iterator[Row]]] = {
     "engine": engine.engine,
     "import": startup.imports,
     "invocation": invocation.cold,
+    "growth": command.growth,
     "medium": command.medium,
     "large": command.large,
     "small": startup.small,
+    "plug-in": command.plug_in,
     "folder": command.folder,
     "memory": invocation.memory,
 }

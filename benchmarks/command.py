@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import log2
 from pathlib import Path
 
 import yaml
@@ -17,8 +18,21 @@ from benchmarks import ROOT
 from benchmarks.opponents import UnavailableError, node, package
 from benchmarks.run import Run
 from benchmarks.table import Row, ratio
-from benchmarks.templates import DENSE, MEGABYTE, SPARSE, as_yaml, bulky, of_size
-from benchmarks.timing import Side, in_turns
+from benchmarks.templates import (
+    DENSE,
+    MEGABYTE,
+    MOST,
+    SPARSE,
+    as_yaml,
+    bulky,
+    generated,
+    of_size,
+)
+from benchmarks.timing import MeasurementError, Side, calls_in_turns, in_turns
+from macro.engine.expand import expand
+from macro.engine.template.document import Json
+from macro.text.rewrite import rewrite
+from macro.text.source import parse
 
 RUAMEL = """\
 import sys
@@ -33,6 +47,7 @@ import yaml
 with open(sys.argv[1], encoding="utf-8") as file:
     yaml.compose(file.read(), Loader=yaml.CSafeLoader)
 """
+LINT = "from cfnlint.runner import main; main()"  # so that it finds this project's packages
 FILES = 1000
 
 
@@ -56,21 +71,84 @@ def medium(run: Run) -> Iterator[Row]:
     _expand(run, file, "-o", expanded)()
     opponents = [
         _Opponent("aws-cdk-lib", partial(_cdk, run, fragment), "at most 1/30", 5),
-        _Opponent("cfn-lint", partial(_lint, run, expanded), "at most 1/20", 5),
-        _Opponent("ruamel.yaml", partial(_ruamel, run, file), "at most 1/5", 10),
+        _Opponent("cfn-lint", partial(_lint, run, expanded), "at most 1/30", 5),
+        _Opponent("ruamel.yaml", partial(_ruamel, run, file), "at most 1/4.5", 10),
     ]
     yield from _compared(run, file, "", opponents)
 
 
 def large(run: Run) -> Iterator[Row]:
     """Near the 1 MB that CloudFormation takes."""
-    for every, mix in ((SPARSE, ""), (DENSE, ", every second resource a task")):
+    for every, mix, asked in (
+        (SPARSE, "", "at most 0.65"),
+        (DENSE, ", every second resource a task", "at most 1.0"),
+    ):
         file = run.file(f"large-{every}.yaml", as_yaml(bulky(MEGABYTE, every, as_yaml)))
         opponents = [
-            _Opponent("PyYAML", partial(_compose, run, file), "at most 1.5", 10),
+            _Opponent("PyYAML", partial(_compose, run, file), asked, 10),
             _Opponent("ruamel.yaml", partial(_ruamel, run, file), "at most 1/12", 2),
         ]
         yield from _compared(run, file, mix, opponents)
+
+
+def growth(run: Run) -> Iterator[Row]:
+    """All that `expand` does with a text, in this process, for twice as many resources: a task and
+    its own role in turns."""
+    texts = [as_yaml(_with_own_roles(count)).encode() for count in (MOST // 2, MOST)]
+    small, large = calls_in_turns(run.repeats(15), *(partial(_rewritten, text) for text in texts))
+    what = f"reading, expanding and rewriting YAML of {MOST} resources, each task with its own role"
+    exponent = f"exponent {log2(large.least / small.least):.2f}"
+    against = f"{MOST // 2} resources"
+    yield Row(what, against, exponent, "at most 1.1", str(large), str(small), "exponent 1")
+
+
+def _with_own_roles(count: int) -> dict[str, Json]:
+    """A template with so many resources, every second one a task, and before each its role."""
+    template = generated(count, DENSE)
+    resources = template["Resources"]
+    assert isinstance(resources, dict)
+    role = next(one for name, one in resources.items() if name.startswith("ExecutionRole"))
+    own: dict[str, Json] = {}
+    for name, body in resources.items():
+        if name.startswith("Task"):
+            assert isinstance(body, dict)
+            properties = body["Properties"]
+            assert isinstance(properties, dict)
+            arn: Json = {"Fn::GetAtt": [f"{name}Role", "Arn"]}
+            own[f"{name}Role"] = role
+            own[name] = {**body, "Properties": {**properties, "ExecutionRoleArn": arn}}
+    return {**template, "Resources": own}
+
+
+def _rewritten(text: bytes) -> str:
+    source = parse(text, "template.yaml")
+    expansion = expand(source.template)
+    if expansion.problems:
+        raise MeasurementError("the generated template has problems")
+    return rewrite(source, expansion.edits)
+
+
+def plug_in(run: Run) -> Iterator[Row]:
+    """cfn-lint with the rules of `macro.lint` and without them, on a template that has none of the
+    shorthand."""
+    template = of_size(50_000, as_yaml)
+    resources = template["Resources"]
+    assert isinstance(resources, dict)
+    others = {name: one for name, one in resources.items() if not name.startswith("Task")}
+    file = run.file("plain.yaml", as_yaml({**template, "Resources": others}))
+    what = f"cfn-lint with `macro.lint`, {file.stat().st_size / 1000:.0f} kB without shorthand"
+    try:
+        found = package("cfn-lint")
+    except UnavailableError as error:
+        yield Row(what, "cfn-lint", f"not measured: {error}", "1.0")
+        return
+    lint = (found.programs / "python", "-c", LINT, "--non-zero-exit-code", "error")
+    with_rules, alone = in_turns(
+        run.repeats(10),
+        run.processes.program(*lint, "--append-rules", "macro.lint", "--", file),
+        run.processes.program(*lint, "--", file),
+    )
+    yield ratio(what, f"{found.label} alone", with_rules, alone, "1.0", alone)
 
 
 def folder(run: Run) -> Iterator[Row]:

@@ -14,7 +14,7 @@ from benchmarks.timing import Times
 @dataclass(frozen=True, slots=True)
 class Row:
     """One comparison: `reached` and `asked` are ratios or differences, `ours` and `theirs` what
-    they were made from."""
+    they were made from. `floor` is what would be reached if this did nothing of its own."""
 
     what: str
     against: str
@@ -22,11 +22,16 @@ class Row:
     asked: str
     ours: str = ""
     theirs: str = ""
+    floor: str = ""
 
 
-def ratio(what: str, against: str, ours: Times, theirs: Times, asked: str) -> Row:
+def ratio(
+    what: str, against: str, ours: Times, theirs: Times, asked: str, floor: Times | None = None
+) -> Row:
     """How many times as long as the other side we take, by the least times."""
-    return Row(what, against, fraction(ours.least / theirs.least), asked, str(ours), str(theirs))
+    reached = fraction(ours.least / theirs.least)
+    least = fraction(floor.least / theirs.least) if floor else ""
+    return Row(what, against, reached, asked, str(ours), str(theirs), least)
 
 
 def fraction(value: float) -> str:
@@ -36,10 +41,11 @@ def fraction(value: float) -> str:
 
 def markdown(rows: Iterable[Row]) -> str:
     """The table, with the date and the machine's kind above it."""
-    head = Row("what", "against", "reached", "asked", "this, least (median)", "that")
-    rule = Row(*["---"] * 6)
+    head = Row("what", "against", "reached", "asked", "this, least (median)", "that", "floor")
+    rule = Row(*["---"] * 7)
     lines = [
-        f"| {row.what} | {row.against} | {row.reached} | {row.asked} | {row.ours} | {row.theirs} |"
+        f"| {row.what} | {row.against} | {row.reached} | {row.asked} | {row.floor} | {row.ours} |"
+        f" {row.theirs} |"
         for row in (head, rule, *rows)
     ]
     return f"{_machine()}\n\n" + "\n".join(lines)

@@ -7,12 +7,12 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as File
-from typing import NamedTuple
 
 from macro.commands import parameter_values
 from macro.commands.exit_codes import UsageError
 from macro.commands.settings_file import read_settings_file
 from macro.engine.template.document import Json
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import ACCOUNT_ID, REGION_CODE, Context
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from itertools import groupby
 from types import NoneType
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from macro.commands.output import printable
 from macro.engine.expand import Expansion, PrivateContainer
@@ -19,6 +19,7 @@ from macro.engine.grants.roles import NamedRole, TemplateRole
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, get
 from macro.engine.template.intrinsics import Text, Unknown, parse
+from macro.engine.template.records import NamedTuple
 
 # Registries that everybody may pull from without a login, and that give no more to whoever has one.
 # https://learn.microsoft.com/azure/container-registry/container-registry-firewall-access-rules,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path as File
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from macro.commands.exit_codes import UsageError
 from macro.commands.files import STDIN, Input, present, read
@@ -18,6 +18,7 @@ from macro.engine.shorthand.block import NAME
 from macro.engine.template.document import Json, get
 from macro.engine.template.edits import Edit
 from macro.engine.template.problems import Problem
+from macro.engine.template.records import NamedTuple
 from macro.text.rewrite import rewrite
 from macro.text.source import LocatedProblem, Source, SourceError, no_collection, parse
 

@@ -11,9 +11,9 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path as File
 from types import FrameType
-from typing import NamedTuple
 
 from macro.commands.exit_codes import UsageError
+from macro.engine.template.records import NamedTuple
 
 # Streams that are open already: to open them by name would truncate the file behind them.
 _STREAM = re.compile(r"/dev/(stdin|stdout|stderr)|/(?:dev|proc/self)/fd/(\d+)")

@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path as File
-from typing import NamedTuple
 
 from macro.commands.exit_codes import UsageError
+from macro.engine.template.records import NamedTuple
 from macro.text.source import MAX_BYTES
 
 STDIN = "-"  # and standard output, where something is written

@@ -9,11 +9,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path as File
-from typing import Any, NamedTuple
+from typing import Any
 
 from macro.commands.exit_codes import OK, PROBLEMS, UsageError
 from macro.commands.output import report
 from macro.engine.shorthand.image_reference import split_registry
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import REGION_CODE
 from macro.preflight.aws_account import (
     MALFORMED,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 # What argparse says of options by their names alone.
-_SAFE = re.compile(
+_SAFE = (
     r"the following arguments are required: .*"
     r"|argument [\w/, -]+: expected one argument"
     r"|a password is taken from standard input alone: .*"
@@ -31,7 +31,7 @@ class QuietParser(argparse.ArgumentParser):
         from macro.commands.output import no_command, printable  # only here: help waits for none
 
         is_login = self.quiet or self.prog.split()[-1] == "login"
-        if is_login and not _SAFE.fullmatch(message):
+        if is_login and not re.fullmatch(_SAFE, message):
             message = _NOT_REPEATED
         super().error(no_command(printable(message)))
 

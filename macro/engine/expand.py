@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby
-from typing import NamedTuple
 
 from macro.engine.grants.boundaries import boundary_warnings
-from macro.engine.grants.needs import ContainerNeeds, Vacancy, read_grants, read_needs
+from macro.engine.grants.needs import Need, Vacancy, read_grants, read_needs
 from macro.engine.grants.permissions import Grant
 from macro.engine.grants.placement import Placed, place, turns_differ
-from macro.engine.grants.turns import across_turns
 from macro.engine.grants.trust import trust_warnings
+from macro.engine.grants.turns import across_turns
 from macro.engine.shorthand.block import (
     NAME,
     BlockReader,
@@ -42,6 +41,7 @@ from macro.engine.template.document import NO_VALUE, Json, Path
 from macro.engine.template.edits import Edit
 from macro.engine.template.loops import Turn, generalized
 from macro.engine.template.problems import Problem
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Context, Site, Stack
 
@@ -103,7 +103,7 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
     stack = Stack(template, context or Context())
     settings, wrong_settings = read_settings(template, stack.context.settings)
     macro = find_macro(stack)
-    shared = [task for resource in stack.resources for task in _containers_by_role(resource, macro)]
+    shared = list(_containers_by_role(stack.resources, macro))
     tasks = [_read_task(containers, settings, macro, stack) for containers in shared]
     private = {one.container.path for one in chain(*shared) if one.is_private}
     grants = tuple(grant for task in tasks for grant in task.grants)
@@ -159,9 +159,10 @@ class Called(NamedTuple):
         return call.parameters, (*call.path, "Parameters")
 
 
-def _containers_by_role(resource: Resource, macro: Macro) -> Iterator[list[Called]]:
-    """The containers of a resource, those together that share an execution role."""
-    for _, sharing in groupby(find_containers(resource), lambda found: found.owner_path):
+def _containers_by_role(resources: Iterable[Resource], macro: Macro) -> Iterator[list[Called]]:
+    """The containers of all resources, those together that share an execution role."""
+    found = chain.from_iterable(map(find_containers, resources))
+    for _, sharing in groupby(found, lambda one: one.owner_path):
         yield [Called(one, tuple(find_snippet_calls(one.body, one.path, macro))) for one in sharing]
 
 
@@ -175,8 +176,10 @@ def _read_task(containers: list[Called], settings: Settings, macro: Macro, stack
     sites = stack.sites(resource)
     turns = [site.turn for site in sites]
     in_turns = [_read_turn(private, settings, site, stack) for site in sites]
-    problems += [problem for turn in in_turns for problem in turn.problems]
-    warnings = [warning for turn in in_turns for warning in turn.warnings]
+    warnings: list[Problem] = []
+    for turn in in_turns:
+        problems += turn.problems
+        warnings += turn.warnings
     if resource.loops and (defaults := stack.turn_defaults(resource.loops)):
         in_any = _read_turn(private, settings, Site(resource), stack)
         warnings += _doubts_of_turns(in_any, in_turns, defaults)
@@ -190,18 +193,13 @@ def _read_task(containers: list[Called], settings: Settings, macro: Macro, stack
         problems.append(_odd_condition(resource))
     edits: list[Edit] = []
     found: list[PrivateContainer] = []
-    for index, one in enumerate(private):
-        short = in_turns[0].shorthands[index]
-        parameters = _general([turn.parameters[index] for turn in in_turns], turns)
+    for one, *readings in zip(private, *(turn.containers for turn in in_turns), strict=True):
+        parameters = _general([reading.parameters for reading in readings], turns)
         if parameters is None:
             problems.append(turns_differ(one.block[1]))
             continue
-        edits += _container_edits(one, short, parameters)
-        image = written(graft(short.image, lambda leaf: leaf.value))
-        opened = leaves(short.access, one.container.when)
-        levels = tuple(sorted({access.level for access, _ in opened if access.level}))
-        path, when = one.container.path, one.container.when
-        found.append(PrivateContainer(resource, path, when, image, written(parameters), levels))
+        edits += _container_edits(one, readings[0].shorthand, parameters)
+        found.append(_private_container(one.container, readings[0].shorthand, parameters))
     grants = across_turns([turn.grants for turn in in_turns], turns)
     if grants is None:
         problems.append(turns_differ(private[0].block[1]))
@@ -213,15 +211,21 @@ def _read_task(containers: list[Called], settings: Settings, macro: Macro, stack
         tuple(vacancies.values()) if grants is not None else (),
         tuple(dict.fromkeys(problems)),
         tuple(dict.fromkeys(warnings)),
-        any(not one.calls for one in private),
+        not all(one.calls for one in private),
     )
+
+
+class ContainerInTurn(NamedTuple):
+    """A container in one turn of the loops around it, and what its credentials take there."""
+
+    shorthand: Shorthand
+    parameters: Fork[Json] | Json
 
 
 class TaskInTurn(NamedTuple):
     """What the containers that share a role come to in one turn of the loops around them."""
 
-    shorthands: tuple[Shorthand, ...]
-    parameters: tuple[Fork[Json] | Json, ...]
+    containers: tuple[ContainerInTurn, ...]
     grants: tuple[Grant, ...]
     vacancies: tuple[Vacancy, ...]
     problems: tuple[Problem, ...]
@@ -231,37 +235,39 @@ class TaskInTurn(NamedTuple):
 def _read_turn(
     containers: list[Called], settings: Settings, site: Site, stack: Stack
 ) -> TaskInTurn:
+    found: list[ContainerInTurn] = []
+    wanted: list[Need] = []
     problems: list[Problem] = []
-    shorthands: list[Shorthand] = []
-    needs: list[ContainerNeeds] = []
-    for container, calls in containers:
-        value, path = Called(container, calls).block
+    problems_of_needs: list[Problem] = []
+    warnings: list[Problem] = []
+    warnings_of_needs: list[Problem] = []
+    for called in containers:
+        container, calls = called
+        value, path = called.block
         # A call on a container sees no more than the container.
         own = settings._replace(template={}) if calls else settings
         short = read_shorthand(value, path, BlockReader(container, site, own, stack))
-        shorthands.append(short)
-        problems += [*problems_beside(container), *short.problems]
-        needed = read_needs(short.access, path, container, site, stack)
+        needs = read_needs(short.access, path, container, site, stack)
+        found.append(ContainerInTurn(short, needs.parameters))
+        problems += problems_beside(container)
+        problems += short.problems
+        problems_of_needs += needs.problems
+        warnings += short.warnings
+        warnings_of_needs += needs.warnings
         if calls:
             opened = [access for access, _ in leaves(short.access, container.when)]
             granted = any(one.grant and one.secret.value != NO_VALUE for one in opened)
             problems += check_snippet(calls[0], granted, NAME in container.body)
-            needed = needed._replace(needs=())
-        needs.append(needed)
-    wanted = tuple(need for one in needs for need in one.needs)
+        else:
+            wanted += needs.needs
     attached = settings.role.managed_policy_arns is not None
     role = read_grants(containers[0].container, wanted, attached, site, stack)
     return TaskInTurn(
-        tuple(shorthands),
-        tuple(one.parameters for one in needs),
+        tuple(found),
         role.grants,
         role.vacancies,
-        (*problems, *(problem for one in needs for problem in one.problems), *role.problems),
-        (
-            *(warning for one in shorthands for warning in one.warnings),
-            *(warning for one in needs for warning in one.warnings),
-            *role.warnings,
-        ),
+        (*problems, *problems_of_needs, *role.problems),
+        (*warnings, *warnings_of_needs, *role.warnings),
     )
 
 
@@ -287,20 +293,33 @@ def _general(
 ) -> Fork[Json] | Json | None:
     """The credentials of a loop's container, which one text says for all turns; None: none can."""
     first = parameters[0]
-    if all(one == first for one in parameters[1:]):
+    if len(parameters) == 1 or all(one == first for one in parameters):
         return first
     return generalized([written(one) for one in parameters], turns)
 
 
-def _container_edits(
-    called: Called, short: Shorthand, parameters: Fork[Json] | Json
-) -> Iterator[Edit]:
+def _container_edits(called: Called, short: Shorthand, parameters: Fork[Json] | Json) -> list[Edit]:
     container, calls = called
-    yield from container_edits(
+    edits = container_edits(
         short, parameters, container.body, container.path, container.place, called.block[1]
     )
     if calls:
-        yield from take_out_snippet(container.body, container.path, list(calls))
+        edits += take_out_snippet(container.body, container.path, list(calls))
+    return edits
+
+
+def _private_container(
+    container: Container, short: Shorthand, parameters: Fork[Json] | Json
+) -> PrivateContainer:
+    levels = {access.level for access, _ in leaves(short.access, container.when) if access.level}
+    return PrivateContainer(
+        container.resource,
+        container.path,
+        container.when,
+        written(graft(short.image, lambda leaf: leaf.value)),
+        written(parameters),
+        tuple(sorted(levels)),
+    )
 
 
 def _odd_condition(resource: Resource) -> Problem:

@@ -10,7 +10,7 @@ import logging
 import re
 import traceback
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypedDict
+from typing import Literal, TypedDict
 
 from macro.engine import __version__
 from macro.engine.account_settings import account_settings
@@ -23,6 +23,7 @@ from macro.engine.shorthand.spelling import NAME
 from macro.engine.template.document import Json, Path, get
 from macro.engine.template.edits import apply
 from macro.engine.template.problems import Problem
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import ACCOUNT_ID, REGION_CODE
 
 _log = logging.getLogger("macro")

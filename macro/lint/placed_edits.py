@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from macro.engine.expand import Expansion
 from macro.engine.grants.permissions import Policy
@@ -12,6 +12,7 @@ from macro.engine.shorthand.block import NAME
 from macro.engine.shorthand.macro_calls import SNIPPET
 from macro.engine.template.document import Json, Path, canonical
 from macro.engine.template.edits import Edit
+from macro.engine.template.records import NamedTuple
 from macro.lint.template_nodes import Span, node_of, span, text
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from macro.engine.grants.permissions import Permission, document
+from macro.engine.template.records import NamedTuple
 from macro.preflight.aws_account import Account, AwsError, MissingError
 from macro.preflight.deployed_values import url_suffix
 from macro.preflight.findings import Finding, failed, unanswered, unknown

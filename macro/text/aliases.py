@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, cast
+from typing import cast
 
 from yaml.nodes import MappingNode, Node, SequenceNode
 
 from macro.engine.template.document import Json, canonical
+from macro.engine.template.records import NamedTuple
 from macro.text.edited_tree import Branch, Member, New, Value, branch_of, json_of
 from macro.text.nodes import Alias, function, is_merge, value_of
 from macro.text.spans import nodes_below

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from yaml.nodes import MappingNode, Node
 
+from macro.engine.template.records import NamedTuple
 from macro.text.edited_tree import Branch, Member, New, Value, json_of
 from macro.text.entries import Hole, Plan, chunk, keeps, old_value, plan_of
 from macro.text.nodes import is_merge

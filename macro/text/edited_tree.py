@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from macro.engine.template.document import Json, Path
 from macro.engine.template.edits import Edit
+from macro.engine.template.records import NamedTuple
 from macro.text.nodes import Alias, function, is_merge, key_of, merged_entries, value_of
 
 

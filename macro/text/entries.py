@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import cast
 
 from yaml.nodes import MappingNode, Node
 
+from macro.engine.template.records import NamedTuple
 from macro.text.edited_tree import Branch, Member, Value
 from macro.text.nodes import function, key_of
 from macro.text.spans import Spans, is_flow

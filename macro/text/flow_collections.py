@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from yaml.nodes import Node
 
+from macro.engine.template.records import NamedTuple
 from macro.text.entries import Hole
 from macro.text.line_breaks import Splice
 from macro.text.spans import Spans

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import NamedTuple, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from yaml.nodes import MappingNode, Node
 
+from macro.engine.template.records import NamedTuple
 from macro.text.changes import Changes
 from macro.text.edited_tree import Branch, Member
 from macro.text.emitter import Writer

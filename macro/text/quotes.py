@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from macro.engine.template.records import NamedTuple
 from macro.text.changes import Changes
 from macro.text.edited_tree import Branch, Member, Value
 from macro.text.entries import chunk

@@ -14,13 +14,14 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple, cast
+from typing import cast
 
 from yaml import YAMLError
 from yaml.nodes import MappingNode, Node
 
 from macro.engine.template.document import Json, canonical
 from macro.engine.template.edits import Edit, apply
+from macro.engine.template.records import NamedTuple
 from macro.text.aliases import settled
 from macro.text.changes import Changes, changes_of
 from macro.text.edited_tree import Branch, DoubledKeyError, grow

@@ -9,12 +9,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import NamedTuple, NoReturn, cast
+from typing import NoReturn, cast
 
 from yaml import MarkedYAMLError, YAMLError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from macro.engine.template.document import Json, Path
+from macro.engine.template.records import NamedTuple
 from macro.text.line_breaks import unified
 from macro.text.nodes import (
     ALIAS,

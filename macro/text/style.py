@@ -6,10 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
 
 from yaml.nodes import CollectionNode, MappingNode, Node, SequenceNode
 
+from macro.engine.template.records import NamedTuple
 from macro.text.nodes import function
 from macro.text.source import Source
 from macro.text.spans import Spans, is_flow

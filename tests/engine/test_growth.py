@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import json
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 
 import pytest
 
@@ -29,6 +31,12 @@ def task(*containers: Json, role: str = "Role", **others: Json) -> dict[str, Jso
         "ContainerDefinitions": list(containers),
     }
     return {"Type": "AWS::ECS::TaskDefinition", "Properties": properties, **others}
+
+
+def unnamed(*containers: Json) -> dict[str, Json]:
+    """A task that names no role."""
+    properties: Json = {"ContainerDefinitions": list(containers)}
+    return {"Type": "AWS::ECS::TaskDefinition", "Properties": properties}
 
 
 def secret(*depends_on: str) -> dict[str, Json]:
@@ -179,6 +187,61 @@ SHAPES: dict[str, Callable[[int], dict[str, Json]]] = {
             **{f"Task{i}": task(private({"Ref": f"Secret{i}"})) for i in range(n)},
         }
     },
+    "two chains of secrets that depend on each other": lambda n: {
+        "Resources": {
+            "RoleA": ROLE,
+            "RoleB": ROLE,
+            **{
+                f"{chain}{i}": secret(*([f"{chain}{i - 1}"] if i else []))
+                for chain in "AB"
+                for i in range(n)
+            },
+            **{
+                f"Task{chain}{i}": task(private({"Ref": f"{chain}{i}"}), role=f"Role{chain}")
+                for chain in "AB"
+                for i in range(n)
+            },
+        }
+    },
+    "tasks, each with two secrets that depend on the task before": lambda n: {
+        "Resources": {
+            **{f"Role{i}": ROLE for i in range(n)},
+            **{
+                f"{chain}{i}": secret(*([f"Task{i - 1}"] if i else []))
+                for chain in "AB"
+                for i in range(n)
+            },
+            **{
+                f"Task{i}": task(
+                    private({"Ref": f"A{i}"}), private({"Ref": f"B{i}"}), role=f"Role{i}"
+                )
+                for i in range(n)
+            },
+        }
+    },
+    "two chains of tasks that depend on each other's secrets": lambda n: {
+        "Resources": {
+            **{f"Role{chain}{i}": ROLE for chain in "AB" for i in range(n)},
+            **{
+                f"{chain}{i}": secret(*([f"Task{other}{i - 1}"] if i else []))
+                for chain, other in ("AB", "BA")
+                for i in range(n)
+            },
+            **{
+                f"Task{chain}{i}": task(
+                    private({"Ref": f"A{i}"}), private({"Ref": f"B{i}"}), role=f"Role{chain}{i}"
+                )
+                for chain in "AB"
+                for i in range(n)
+            },
+        }
+    },
+    "roles that are made, each after the task before": lambda n: {
+        "Resources": {
+            **{f"Secret{i}": secret(*([f"Task{i - 1}"] if i else [])) for i in range(n)},
+            **{f"Task{i}": unnamed(private({"Ref": f"Secret{i}"})) for i in range(n)},
+        }
+    },
     "outputs": lambda n: {
         "Resources": {"Role": ROLE, "Task": task(private("registry/web"))},
         "Outputs": {f"Output{i}": {"Value": {"Ref": "Task"}} for i in range(n)},
@@ -235,3 +298,46 @@ def test_the_memory_grows_no_faster_than_the_template(name: str) -> None:
     peak(event(SHAPES[name](10)))
     small, large = (peak(event(SHAPES[name](n))) for n in (200, 400))
     assert large < 2.3 * small + 100_000
+
+
+def cases(count: int) -> dict[str, Json]:
+    """A template with a secret that is another one under each of so many conditions."""
+    value: Json = "registry/web"
+    for i in range(count):
+        value = {"Fn::If": [f"C{i}", f"registry/{i}", value]}
+    region: Json = {"Ref": "AWS::Region"}
+    return {
+        "Conditions": {f"C{i}": {"Fn::Equals": [region, f"eu-{i}"]} for i in range(count)},
+        "Resources": {"Role": ROLE, "Task": task(private(value))},
+    }
+
+
+def test_the_work_for_nested_cases_grows_no_faster_than_what_is_written_of_them() -> None:
+    """Each case is written with all conditions around it, so that is with the square of their
+    number, until CloudFormation would not take the template."""
+    written = [len(json.dumps(processed(handler(event(cases(n)), None)))) for n in (60, 120)]
+    small, large = (steps(event(cases(n))) for n in (60, 120))
+    assert large / small < written[1] / written[0]
+
+
+def loops_within_each_other(depth: int) -> dict[str, Json]:
+    """A template with loops whose values are alike, so that a text reads as many orders of their
+    variables; and the secrets of their turns, whose logical ids have none in common."""
+    variables = [f"V{level}" for level in range(depth)]
+    name = "x".join(f"${{{variable}}}" for variable in variables)
+    resources: dict[str, Json] = {f"Task{name}": task(private(f"registry/{name}"))}
+    for variable in variables:
+        resources = {f"Fn::ForEach::Loop{variable}": [variable, ["a", "aa"], resources]}
+    for number, turn in enumerate(product(["a", "aa"], repeat=depth)):
+        properties: Json = {"Name": f"registry/{'x'.join(turn)}"}
+        body: Json = {"Type": "AWS::SecretsManager::Secret", "Properties": properties}
+        resources[f"Secret{''.join(turn) * 2}Z{number}"] = body
+    return {"Resources": {"Role": ROLE, **resources}}
+
+
+def test_loop_variables_side_by_side_are_not_tried_in_all_their_orders() -> None:
+    """Where no text fits all turns, the search for one ends, and a problem says so."""
+    few, many = (steps(event(loops_within_each_other(depth))) for depth in (5, 6))
+    assert many < 2.3 * few  # twice as many turns
+    with pytest.raises(TransformFailedError, match="PI408"):
+        processed(handler(event(loops_within_each_other(6)), None))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from macro.engine.grants.names import Names, numbered, shortened, widths
 from macro.engine.grants.quotas import LOGICAL_ID_LENGTH
@@ -12,6 +11,7 @@ from macro.engine.template.document import Json, Path, canonical, get, intrinsic
 from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import mentions
 from macro.engine.template.loops import Loop, fill, fill_text
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import Stack
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from macro.engine.template.choices import choice
 from macro.engine.template.document import NO_VALUE, Json
 from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import ref
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 
 METADATA_KEY = "PrivateImagePolicies"

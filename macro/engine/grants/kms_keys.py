@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from macro.engine.grants.secrets import REGION, Secret, give_arn, open_reference
 from macro.engine.template.arn import (
@@ -35,6 +34,7 @@ from macro.engine.template.intrinsics import (
     write,
 )
 from macro.engine.template.problems import Caution, InvalidValueError
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource, completed_by, unseen
 from macro.engine.template.stack import Site, Sought, Stack
 
@@ -128,7 +128,7 @@ def _read_value(value: Json, path: Path, when: Conditions, reader: _Reader) -> I
         fix = "Put Fn::If around the whole key, or pass the key as a parameter."
         yield FoundKey(path, when, InvalidValueError("PI315", message, fix))
         return
-    cases: Iterator[tuple[Json, Conditions]] = leaves(tree, when)
+    cases: list[tuple[Json, Conditions]] = leaves(tree, when)
     for leaf, holds in cases:
         if holds.contradictory:
             continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from macro.engine.grants.kms_keys import Key, read_keys
 from macro.engine.grants.permissions import (
@@ -22,6 +21,7 @@ from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, canonical
 from macro.engine.template.intrinsics import is_text
 from macro.engine.template.problems import Caution, InvalidValueError, Problem
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource, completed_by, unseen
 from macro.engine.template.stack import Site, Stack
 
@@ -81,16 +81,15 @@ def _read_needs(
     )
     needs: list[Need] = []
     faults: list[_Fault] = []
+    at = access.secret.path
     for error, secret, holds, permissions in cases:
         if error:
-            faults.append(_Fault(access.secret.path, holds, error))
-        faults += [
-            _Fault(access.secret.path, holds, caution) for caution in secret.service_cautions
-        ]
+            faults.append(_Fault(at, holds, error))
+        faults += [_Fault(at, holds, caution) for caution in secret.service_cautions]
         if not access.grant:
             needs.append(Need(path, holds, None))
             continue
-        faults += _doubts(secret, access.secret.path, holds)
+        faults += _doubts(secret, at, holds)
         needs += [Need(path, holds, permission) for permission in permissions]
         for found in read_keys(access.key.value, access.key.path, holds, secret, site, stack):
             if found.key is None or not stack.possible(found.when, site):
@@ -103,7 +102,7 @@ def _read_needs(
                 Need(path, found.when, key_permission(found.key, secret, site.loop_variables))
             )
     problems, warnings = _sorted_out(faults, site, stack)
-    problems = tuple(access.reported(problem) for problem in problems)
+    problems = tuple([access.reported(problem) for problem in problems])
     return ContainerNeeds(parameter, tuple(needs), problems, warnings)
 
 
@@ -136,7 +135,7 @@ def _read_cases(value: Json, when: Conditions, reader: Reader) -> _SecretCases:
 def _cases(value: Json, when: Conditions, reader: Reader) -> _SecretCases:
     site, stack = reader.site, reader.stack
     tree = read_secret(value, when, reader)
-    readings: Iterator[tuple[Secret | InvalidValueError, Conditions]] = leaves(tree, when)
+    readings: list[tuple[Secret | InvalidValueError, Conditions]] = leaves(tree, when)
     cases: list[_SecretCase] = []
     for reading, holds in readings:
         if not stack.possible(holds, site):
@@ -159,21 +158,15 @@ class _Fault(NamedTuple):
 
 def _doubts(found: Secret | Key | NamedRole, path: Path, when: Conditions) -> list[_Fault]:
     """What may be wrong with a value whose deployed form is not known for sure."""
-    return [
-        *(_Fault(path, when, caution) for caution in found.cautions),
-        *(
-            _Fault(
-                path,
-                when,
-                Caution(
-                    "PI903",
-                    f"This is expanded for the form that the default of parameter {name} has.",
-                    f"Where another form is deployed, give its value with -p {name}=...",
-                ),
-            )
-            for name in found.defaults
-        ),
+    assumed = [
+        Caution(
+            "PI903",
+            f"This is expanded for the form that the default of parameter {name} has.",
+            f"Where another form is deployed, give its value with -p {name}=...",
+        )
+        for name in found.defaults
     ]
+    return [_Fault(path, when, caution) for caution in (*found.cautions, *assumed)]
 
 
 def _sorted_out(
@@ -217,7 +210,7 @@ class RoleReading(NamedTuple):
 
 
 def read_grants(
-    container: Container, needs: tuple[Need, ...], attached: bool, site: Site, stack: Stack
+    container: Container, needs: list[Need], attached: bool, site: Site, stack: Stack
 ) -> RoleReading:
     """Finds the role in every case where one of the containers that share it needs one.
 
@@ -256,7 +249,7 @@ def read_grants(
         if not granted:
             continue
         tree = read_role(role, holds, site, stack)
-        readings: Iterator[tuple[Role | InvalidValueError, Conditions]] = leaves(tree, holds)
+        readings: list[tuple[Role | InvalidValueError, Conditions]] = leaves(tree, holds)
         for found, inner in readings:
             needed = _within(granted, inner, site, stack)
             if not needed:
@@ -278,8 +271,9 @@ def read_grants(
 
 def _within(needs: Iterable[Need], when: Conditions, site: Site, stack: Stack) -> list[Need]:
     """The needs, as far as they arise where `when` holds."""
-    narrowed = (need._replace(when=need.when.both(when)) for need in needs)
-    return [need for need in narrowed if stack.possible(need.when, site)]
+    if when:
+        needs = [Need(need.path, need.when.both(when), need.permission) for need in needs]
+    return [need for need in needs if stack.possible(need.when, site)]
 
 
 def _granted(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from macro.engine.grants.kms_keys import Key
 from macro.engine.grants.roles import CreatedRole, NamedRole, TemplateRole
@@ -13,6 +13,7 @@ from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import Json, Path, canonical
 from macro.engine.template.intrinsics import Unknown, join, mentions, parse, references, write
 from macro.engine.template.loops import Loop, Turn
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 
 Grantee: TypeAlias = TemplateRole | NamedRole | CreatedRole
@@ -80,14 +81,6 @@ class Grant(NamedTuple):
         return loops[: max(depth, own)]
 
 
-def identity(role: Grantee) -> str:
-    """The same for roles that are one."""
-    match role:
-        case TemplateRole(resource=resource) | CreatedRole(owner=resource):
-            return f"{type(role).__name__}{resource.path}"
-    return canonical(role.name)
-
-
 def secret_permissions(secret: Secret) -> Iterator[Permission]:
     """What a role needs to read a secret, its key aside."""
     for resource in secret.resources:
@@ -128,7 +121,7 @@ def merged(grants: Iterable[Grant]) -> list[Policy]:
     """Grants merged per role, scope and conditions; sorted, whatever the order they came in."""
     by_role: dict[tuple[str, ...], dict[str, list[Grant]]] = {}
     for grant in grants:
-        key = (identity(grant.role), *(str(loop.path) for loop in grant.scope))
+        key = (grant.role.identity, *[str(loop.path) for loop in grant.scope])
         if grant.turn and not isinstance(grant.role, TemplateRole):
             key = (*key, str(grant.served.path), str(grant.turn))
         by_role.setdefault(key, {}).setdefault(grant.permission.key, []).append(grant)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from macro.engine.grants import quotas
 from macro.engine.grants.added_conditions import AddedConditions, Wanted, add_conditions
 from macro.engine.grants.boundaries import made_first
-from macro.engine.grants.creation_order import Order
+from macro.engine.grants.creation_order import Node, Order
 from macro.engine.grants.dependencies import Dependency, depend
 from macro.engine.grants.names import (
     Names,
@@ -20,7 +20,7 @@ from macro.engine.grants.names import (
     widths,
 )
 from macro.engine.grants.needs import Vacancy
-from macro.engine.grants.permissions import Grant, Permission, Policy, identity, merged
+from macro.engine.grants.permissions import Grant, Permission, Policy, merged
 from macro.engine.grants.roles import CreatedRole, NamedRole, TemplateRole
 from macro.engine.shorthand.role_settings import RoleSettings, Setting
 from macro.engine.template.choices import choice
@@ -30,12 +30,15 @@ from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import arn_attribute, ref, references
 from macro.engine.template.loops import Loop, Turn, fill_text, variables_in, without_variables
 from macro.engine.template.problems import Problem
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource, completed_by
 from macro.engine.template.stack import Site, Stack
 
 ROLE_SUFFIX = "PrivateImageRole"
 POLICY_SUFFIX = "PrivateImagePolicy"
 POLICY_NAME = "PrivateImage"
+
+_MANAGED = "managed policies"  # all of the template's together, in the order of creation
 
 _MANAGED_POLICIES = "arn:${AWS::Partition}:iam::aws:policy/"
 
@@ -76,11 +79,7 @@ def place(
     """Finds for every grant its place. Roles that are made for it have the settings of `role`."""
     ordered = sorted(grants, key=_grant_order)
     names = Names(stack)
-    growing = {grant.served.path for grant in ordered}
-    growing |= {
-        grant.role.resource.path for grant in ordered if isinstance(grant.role, TemplateRole)
-    }
-    order = Order(stack, growing)
+    order = Order(stack, _wished(ordered, role, stack))
     carried, created, separate = _sorted_out(ordered, order, stack)
     parts = [
         _fill_roles(carried, order, stack),
@@ -112,6 +111,36 @@ def _grant_order(grant: Grant) -> tuple[str, str, list[tuple[str, bool]]]:
     return str(grant.path), grant.permission.key, sorted(grant.when)
 
 
+def _wished(grants: Iterable[Grant], settings: RoleSettings, stack: Stack) -> dict[Node, set[Node]]:
+    """All that may have to come before a resource for the sake of its grants: what they refer to,
+    and the role, be it by a policy that several resources share; before a new role also the
+    policies of the template that the settings may name."""
+    wished: dict[Node, set[Node]] = {}
+    if settings.permissions_boundary or settings.managed_policy_arns:
+        managed = (one for one in stack.resources if one.type == "AWS::IAM::ManagedPolicy")
+        wished[_MANAGED] = {policy.path for policy in managed}
+    asked: set[tuple[Path | None, str, Permission]] = set()
+    for grant in grants:
+        role = grant.role
+        owner = role.resource.path if isinstance(role, TemplateRole) else None
+        policy = role.identity
+        wished.setdefault(grant.served.path, set()).add(policy)
+        if not grant.served.loops and (owner, policy, grant.permission) in asked:
+            continue
+        asked.add((owner, policy, grant.permission))
+        before: set[Node] = {one.path for one in _needed(grant.permission, grant, stack)}
+        wished.setdefault(policy, set()).update(before)
+        if owner:
+            wished.setdefault(owner, set()).update(before)
+            wished[policy].add(owner)
+        elif isinstance(role, NamedRole):
+            named = _referenced(references(role.name), grant, stack)
+            wished[policy] |= {one.path for one in named}
+        elif _MANAGED in wished:
+            wished[policy].add(_MANAGED)
+    return wished
+
+
 def _sorted_out(
     grants: Iterable[Grant], order: Order, stack: Stack
 ) -> tuple[list[Grant], list[Grant], list[Grant]]:
@@ -120,18 +149,22 @@ def _sorted_out(
     carried: list[Grant] = []
     created: list[Grant] = []
     separate: list[Grant] = []
+    # Outside of loops a role's answer for a permission is that for all who ask for the same.
+    carries: dict[tuple[Path, Permission], bool] = {}
     for grant in grants:
         if isinstance(grant.role, CreatedRole):
             created.append(grant)
-            continue
-        if isinstance(grant.role, TemplateRole):
+        elif isinstance(grant.role, NamedRole):
+            separate.append(grant)
+        else:
             role = grant.role.resource
-            needed = _needed(grant.permission, grant, stack)
-            if _takes_policies(role, grant) and order.allows([role.path], needed):
-                order.add(role.path, needed)
-                carried.append(grant)
-                continue
-        separate.append(grant)
+            asked = role.path, grant.permission
+            if grant.served.loops or asked not in carries:
+                needed = _needed(grant.permission, grant, stack)
+                carries[asked] = _takes_policies(role, grant) and order.allows([role.path], needed)
+                if carries[asked]:
+                    order.add(role.path, needed)
+            (carried if carries[asked] else separate).append(grant)
     return carried, created, separate
 
 
@@ -384,8 +417,9 @@ def _add_policies(grants: Iterable[Grant], order: Order, names: Names, stack: St
             Added(logical_id, "AWS::IAM::Policy", properties, first, policy.scope, policy.when)
         )
         before = _before(policy, stack)
+        allowed = order.allows([served.path for served in policy.served], before)
         for served, path in zip(policy.served, policy.paths, strict=True):
-            if order.allows([served.path], before):
+            if allowed:
                 order.add(served.path, before)
             else:
                 problems.append(_circular(served, path))
@@ -426,7 +460,7 @@ def turns_differ(path: Path) -> Problem:
 
 def _apart(policy: Policy, order: Order, stack: Stack) -> list[Policy]:
     """The policy, or one for each resource it serves, where not all can come after the whole."""
-    if order.allows((served.path for served in policy.served), _before(policy, stack)):
+    if order.allows([served.path for served in policy.served], _before(policy, stack)):
         return [policy]
     return [
         one
@@ -522,7 +556,7 @@ def _check_sizes(policies: Iterable[Placed]) -> Iterable[Problem]:
     by_role: dict[str, list[Policy]] = {}
     for one in policies:
         if one.kind == "policy":
-            by_role.setdefault(identity(one.policy.role), []).append(one.policy)
+            by_role.setdefault(one.policy.role.identity, []).append(one.policy)
     for of_role in by_role.values():
         yield from quotas.check_policies(None, of_role, of_role[0].paths[0])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from macro.engine.grants.secrets import open_reference
 from macro.engine.template.arn import (
@@ -15,7 +15,7 @@ from macro.engine.template.arn import (
 )
 from macro.engine.template.choices import Fork, chosen
 from macro.engine.template.conditions import ALWAYS, Conditions
-from macro.engine.template.document import Json
+from macro.engine.template.document import Json, canonical
 from macro.engine.template.intrinsics import (
     Text,
     Unknown,
@@ -31,15 +31,14 @@ from macro.engine.template.intrinsics import (
     write,
 )
 from macro.engine.template.problems import Caution, InvalidValueError
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import PSEUDO_PARAMETERS, Bearers, Site, Sought, Stack
 
 _ROLE = "AWS::IAM::Role"
 
 # A pattern that takes the ARN of a role without a path alone: no slash may follow role/.
-_PATHLESS_ARN = re.compile(
-    r"arn:(?![*?{]).*role/\[(\^[^\]]*/[^\]]*|[^^\]/][^\]/]*)\]([+*]|\{[\d,]+\})"
-)
+_PATHLESS_ARN = r"arn:(?![*?{]).*role/\[(\^[^\]]*/[^\]]*|[^^\]/][^\]/]*)\]([+*]|\{[\d,]+\})"
 
 _GIVE = (
     "Make sure that it is. For a parameter, give its value with -p, or prove it with an"
@@ -51,18 +50,15 @@ _FIX = "Write GetAtt of a role in the template, a role's ARN, or a parameter tha
 class TemplateRole:
     """A role that the template declares beside whoever names it, or outside of all loops.
 
-    `by_name`: it is named by its text, which CloudFormation does not count as a reference.
+    `by_name`: it is named by its text, which CloudFormation does not count as a reference. It
+    exists where `when` holds. `identity` is the same for roles that are one.
     """
 
-    __slots__ = ("by_name", "resource")
+    __slots__ = ("by_name", "identity", "resource", "when")
 
     def __init__(self, resource: Resource, by_name: bool = False) -> None:
-        self.resource, self.by_name = resource, by_name
-
-    @property
-    def when(self) -> Conditions:
-        """The condition under which the role exists."""
-        return self.resource.when
+        self.resource, self.by_name, self.when = resource, by_name, resource.when
+        self.identity = f"TemplateRole{resource.path}"
 
 
 class NamedRole(NamedTuple):
@@ -77,14 +73,21 @@ class NamedRole(NamedTuple):
     defaults: tuple[str, ...] = ()
     cautions: tuple[Caution, ...] = ()
 
+    @property
+    def identity(self) -> str:
+        """The same for roles that are one."""
+        return canonical(self.name)
+
 
 class CreatedRole:
-    """A role that is made for a resource which names none."""
+    """A role that is made for a resource which names none. `identity` is the same for roles that
+    are one."""
 
-    __slots__ = ("owner",)
+    __slots__ = ("identity", "owner")
 
     def __init__(self, owner: Resource) -> None:
         self.owner = owner
+        self.identity = f"CreatedRole{owner.path}"
 
 
 Role: TypeAlias = TemplateRole | NamedRole
@@ -236,7 +239,7 @@ def _name(sought: Sought, stack: Stack) -> _Name:
     if stack.with_property(_ROLE, "RoleName", sought).always:
         return _Name(write(text, site.loop_variables), known)
     opaque = known[0].value if isinstance(known[0], Unknown) else None
-    if _PATHLESS_ARN.fullmatch(stack.values.pattern(opaque)):
+    if re.fullmatch(_PATHLESS_ARN, stack.values.pattern(opaque)):
         return _Name(_after_role(text, taken))
     message = "Nothing is known of this role's value: it is taken for the ARN of a role without a"
     message += " path."

@@ -8,9 +8,8 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredenti
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from itertools import zip_longest
-from typing import NamedTuple
 
 from macro.engine.shorthand.places import Credentials
 from macro.engine.template.arn import (
@@ -43,6 +42,7 @@ from macro.engine.template.intrinsics import (
 )
 from macro.engine.template.loops import Turn
 from macro.engine.template.problems import Caution, InvalidValueError
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import PSEUDO_PARAMETERS, Bearers, Site, Sought, Stack
 
@@ -58,8 +58,9 @@ class Secret(NamedTuple):
 
     `as_written`: the parameter is what the author wrote. `region` is where the secret lives;
     `declarations` are the resources that it may be, where the template has it. `elsewhere`: it is
-    known to be of another account; `anywhere`: nothing is known of its account. `defaults` names the parameters whose default decided the form;
-    `cautions` say what IAM would not take, `service_cautions` what the service would not.
+    known to be of another account; `anywhere`: nothing is known of its account. `defaults` names
+    the parameters whose default decided the form; `cautions` say what IAM would not take,
+    `service_cautions` what the service would not.
     """
 
     parameter: Json
@@ -511,7 +512,7 @@ def _as_declared(
 
 def parameter_of(value: Json, tree: Fork[Reading] | Reading) -> Json:
     """What the service gets for a secret that is written as `value`."""
-    readings: Iterator[tuple[Reading, Conditions]] = leaves(tree, ALWAYS)
+    readings: list[tuple[Reading, Conditions]] = leaves(tree, ALWAYS)
     if all(_is_as_written(reading) for reading, _ in readings):
         return value
     return written(graft(tree, _parameter))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from macro.engine.grants.permissions import Grant, Permission, identity
+from macro.engine.grants.permissions import Grant, Permission
 from macro.engine.grants.roles import CreatedRole, NamedRole, TemplateRole
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import Json
@@ -19,6 +19,8 @@ def across_turns(grants: Sequence[Sequence[Grant]], turns: Sequence[Turn]) -> li
     None where neither can be: a role that the loop is to be given needs other permissions in other
     turns.
     """
+    if len(grants) == 1:
+        return sorted(grants[0], key=lambda one: not isinstance(one.role, CreatedRole))
     made = [[one for one in turn if isinstance(one.role, CreatedRole)] for turn in grants]
     named = [[one for one in turn if not isinstance(one.role, CreatedRole)] for turn in grants]
     within, others = _within_loop(made, turns), _within_loop(named, turns)
@@ -47,12 +49,12 @@ def _within_loop(grants: Sequence[Sequence[Grant]], turns: Sequence[Turn]) -> li
 
 def _template_role(grant: Grant) -> str | None:
     """Which role of the template a grant is for: no text says two of them at once."""
-    return None if isinstance(grant.role, NamedRole) else identity(grant.role)
+    return None if isinstance(grant.role, NamedRole) else grant.role.identity
 
 
 def _signature(grant: Grant) -> Json:
     """All that may differ between the turns of a grant."""
-    name = grant.role.name if isinstance(grant.role, NamedRole) else identity(grant.role)
+    name = grant.role.name if isinstance(grant.role, NamedRole) else grant.role.identity
     when: list[Json] = [[condition, truth] for condition, truth in sorted(grant.when)]
     path: list[Json] = [str(step) for step in grant.path]
     return [type(grant.role).__name__, name, when, grant.permission.values, path]

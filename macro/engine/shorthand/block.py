@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
 
 from macro.engine.shorthand.containers import Container
 from macro.engine.shorthand.images import ImageFlaw, find_entry, find_flaw
@@ -16,6 +15,7 @@ from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, get, intrinsic
 from macro.engine.template.intrinsics import is_text, literal_parts, parse
 from macro.engine.template.problems import InvalidValueError, Problem
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import Site, Stack
 
 __all__ = ["KEYS", "NAME", "Access", "Shorthand", "problems_beside", "read_shorthand"]
@@ -70,21 +70,26 @@ class BlockReader(NamedTuple):
 def read_shorthand(value: Json, path: Path, reader: BlockReader) -> Shorthand:
     """The block at the path, as far as it can be read."""
     whole = forked(value, path)
+    forms = [form for form, _ in leaves(whole, ALWAYS)]
     image = graft(whole, _image)
+    images = leaves(image, reader.container.when)
     access = graft(whole, lambda form: _access(form, reader))
-    problems = [problem for form, _ in leaves(whole, ALWAYS) for problem in _problems_of_form(form)]
-    if not _keys_beside(reader.container.body):
-        problems += _problems_of_images(image, whole)
+    problems = [problem for form in forms for problem in _problems_of_form(form)]
+    missing = [leaf for leaf, _ in images if _is_missing(leaf)]
+    if missing and not _keys_beside(reader.container.body):
+        problems += _problems_of_images(missing, forms)
     problems += [one.problem for one, _ in leaves(access, ALWAYS) if one.problem]
-    flaws = list(_flaws(image, access, reader))
+    flaws = _flaws(images, access, reader)
     problems += [flaw.error.at(at) for at, flaw in flaws if flaw.certain]
-    warnings = tuple(_doubt(at, flaw) for at, flaw in flaws if not flaw.certain)
-    if all(_block(form) is None for form, _ in leaves(whole, ALWAYS)):
-        return Shorthand(image, path, access, None, tuple(problems), warnings)
-    if isinstance(whole, Fork):
-        return Shorthand(image, None, access, None, tuple(problems), warnings)
-    secret_path = (*path, "Secret") if get(value, "Secret") is not None else None
-    return Shorthand(image, (*path, "Image"), access, secret_path, tuple(problems), warnings)
+    warnings = tuple([_doubt(at, flaw) for at, flaw in flaws if not flaw.certain])
+    image_path: Path | None = None
+    secret_path: Path | None = None
+    if all(_block(form) is None for form in forms):
+        image_path = path
+    elif not isinstance(whole, Fork):
+        image_path = (*path, "Image")
+        secret_path = (*path, "Secret") if get(value, "Secret") is not None else None
+    return Shorthand(image, image_path, access, secret_path, tuple(problems), warnings)
 
 
 def _block(form: Leaf) -> dict[str, Json] | None:
@@ -196,19 +201,21 @@ def _flaw(image: Leaf, reader: BlockReader) -> ImageFlaw | None:
 
 
 def _flaws(
-    image: Fork[Leaf] | Leaf, access: Fork[Access] | Access, reader: BlockReader
-) -> Iterator[tuple[Path, ImageFlaw]]:
+    images: Iterable[tuple[Leaf, Conditions]], access: Fork[Access] | Access, reader: BlockReader
+) -> list[tuple[Path, ImageFlaw]]:
     """What is wrong with the images that some stack can have, each with the image's path.
 
     An image that takes no secret is right where it gets none.
     """
-    for leaf, when in leaves(image, reader.container.when):
+    found: list[tuple[Path, ImageFlaw]] = []
+    for leaf, when in images:
         flaw = _flaw(leaf, reader)
         if flaw and flaw.takes_no_secret:
             opened = [holds for one, holds in leaves(access, when) if one.secret.value != NO_VALUE]
             flaw = flaw if any(_possible(holds, reader) for holds in opened) else None
         if flaw and _possible(when, reader):
-            yield leaf.path, flaw
+            found.append((leaf.path, flaw))
+    return found
 
 
 def _possible(when: Conditions, reader: BlockReader) -> bool:
@@ -224,19 +231,26 @@ def _doubt(path: Path, flaw: ImageFlaw) -> Problem:
 # What is wrong with the keys
 
 
-def _problems_of_form(form: Leaf) -> Iterator[Problem]:
+def _problems_of_form(form: Leaf) -> list[Problem]:
     """What is wrong with one form of the block, its image and secret aside."""
     block = _block(form)
     if block is None:
-        return
-    for key in block:
-        if key not in KEYS:
-            message = f"{NAME} has no key {key}."
-            fix = did_you_mean(key, KEYS)
-            yield Problem("PI101", (*form.path, key), message, fix, on_key=True)
+        return []
+    problems = [
+        Problem(
+            "PI101",
+            (*form.path, key),
+            f"{NAME} has no key {key}.",
+            did_you_mean(key, KEYS),
+            on_key=True,
+        )
+        for key in block
+        if key not in KEYS
+    ]
     if _optional(block, "Grant") not in (None, True, False, "true", "false"):
         message, fix = "Grant is neither true nor false.", "Write Grant: false, or leave it out."
-        yield Problem("PI106", (*form.path, "Grant"), message, fix)
+        problems.append(Problem("PI106", (*form.path, "Grant"), message, fix))
+    return problems
 
 
 def _meant(block: dict[str, Json]) -> list[str | None]:
@@ -244,11 +258,11 @@ def _meant(block: dict[str, Json]) -> list[str | None]:
     return [nearest(key, KEYS) for key in block if key not in KEYS]
 
 
-def _problems_of_images(image: Fork[Leaf] | Leaf, whole: Fork[Leaf] | Leaf) -> Iterator[Problem]:
+def _problems_of_images(missing: Iterable[Leaf], forms: Iterable[Leaf]) -> Iterator[Problem]:
     """The problem of each branch without an image, unless a key was likely meant to be it."""
-    meant = [key for form, _ in leaves(whole, ALWAYS) for key in _meant(_block(form) or {})]
-    for leaf, _ in leaves(image, ALWAYS):
-        if _is_missing(leaf) and "Image" not in meant:
+    meant = [key for form in forms for key in _meant(_block(form) or {})]
+    for leaf in missing:
+        if "Image" not in meant:
             message = "There is no image here."
             fix = "Write Image: and the image's name; where there is no container either,"
             fix += " put Fn::If around the container."

@@ -19,68 +19,75 @@ def container_edits(
     path: Path,
     place: Place,
     block: Path,
-) -> Iterator[Edit]:
-    """The edits of one container, whose shorthand stands at `block`.
+) -> list[Edit]:
+    """The edits of one container, whose shorthand is at `block`.
 
-    `parameters` is what the credentials take in every world; `AWS::NoValue` there: the image is
+    `parameters` is what the credentials take in every case; `AWS::NoValue` there: the image is
     public, and the credentials themselves are left out.
     """
-    shape = place.credentials
     if short.image_path:
-        yield Edit("move", (*path, "Image"), source=short.image_path)
+        edits = [Edit("move", (*path, "Image"), source=short.image_path)]
     else:
-        yield Edit("add", (*path, "Image"), written(graft(short.image, lambda leaf: leaf.value)))
+        image = written(graft(short.image, lambda leaf: leaf.value))
+        edits = [Edit("add", (*path, "Image"), image)]
     if parameters != NO_VALUE:
-        target = (*path, shape.key)
-        if short.secret_path:
-            yield from _replaced(short, parameters)
-            moves: list[Edit] = []
-            yield Edit(
-                "add", target, _skeleton(parameters, short.secret_path, target, place, moves)
-            )
-            # The last first: what is moved out of a list lets the items behind it slip.
-            yield from reversed(moves)
-        else:
-
-            def in_full(private: Fork[Json] | Json) -> Json:
-                return {shape.parameter: written(private), **dict(shape.constants)}
-
-            yield Edit("add", target, _where_private(parameters, in_full))
-        for key, value in shape.siblings:
+        edits += _credentials(short, parameters, path, place)
+        for key, value in place.credentials.siblings:
             if key not in container:
-                there = _where_private(parameters, _always(value))
-                yield Edit("add", (*path, key), there)
+                sibling = _where_private(parameters, _always(value))
+                edits.append(Edit("add", (*path, key), sibling))
     if short.image_path != block:
-        yield Edit("remove", block)
+        edits.append(Edit("remove", block))
+    return edits
+
+
+def _credentials(
+    short: Shorthand, parameters: Fork[Json] | Json, path: Path, place: Place
+) -> list[Edit]:
+    """The edits that write the credentials themselves: a secret of the block's own moves there."""
+    shape = place.credentials
+    target = (*path, shape.key)
+    if not short.secret_path:
+
+        def in_full(private: Fork[Json] | Json) -> Json:
+            return {shape.parameter: written(private), **dict(shape.constants)}
+
+        return [Edit("add", target, _where_private(parameters, in_full))]
+    skeleton = _where_private(parameters, lambda _: dict(shape.constants))
+    moves = [
+        Edit("move", (*target, *below, shape.parameter), source=(*short.secret_path, *below))
+        for below in _private_parts(parameters, ())
+    ]
+    return [
+        *_replaced(short, parameters),
+        Edit("add", target, skeleton),
+        # The last first: what is moved out of a list lets the items behind it slip.
+        *reversed(moves),
+    ]
 
 
 def _may_be_public(tree: Fork[Json] | Json) -> bool:
     return any(value == NO_VALUE for value, _ in leaves(tree, ALWAYS))
 
 
-def _skeleton(
-    tree: Fork[Json] | Json, source: Path, target: Path, place: Place, moves: list[Edit]
-) -> Json:
-    """The credentials without the secrets; `moves` gets what brings them from `source` below."""
-    if isinstance(tree, Fork) and _may_be_public(tree):
-        then, otherwise = (
-            _skeleton(side, (*source, "Fn::If", i), (*target, "Fn::If", i), place, moves)
-            for i, side in ((1, tree.then), (2, tree.otherwise))
-        )
-        return choice(tree.condition, then, otherwise)
-    if tree == NO_VALUE:
-        return NO_VALUE
-    moves.append(Edit("move", (*target, place.credentials.parameter), source=source))
-    return dict(place.credentials.constants)
+def _private_parts(tree: Fork[Json] | Json, path: Path) -> Iterator[Path]:
+    """The paths of the parts of the tree that are private throughout."""
+    if not _may_be_public(tree):
+        yield path
+    elif isinstance(tree, Fork):
+        yield from _private_parts(tree.then, (*path, "Fn::If", 1))
+        yield from _private_parts(tree.otherwise, (*path, "Fn::If", 2))
 
 
-def _replaced(short: Shorthand, parameters: Fork[Json] | Json) -> Iterator[Edit]:
+def _replaced(short: Shorthand, parameters: Fork[Json] | Json) -> list[Edit]:
     """What puts the credentials parameter in the place of a secret that it differs from."""
-    pulls = [pull.secret for pull, _ in leaves(short.access, ALWAYS)]
+    secrets = [access.secret for access, _ in leaves(short.access, ALWAYS)]
     values = [value for value, _ in leaves(parameters, ALWAYS)]
-    for secret, value in zip(pulls, values, strict=True):
-        if secret.value != value:
-            yield Edit("replace", secret.path, value)
+    return [
+        Edit("replace", secret.path, value)
+        for secret, value in zip(secrets, values, strict=True)
+        if secret.value != value
+    ]
 
 
 def _where_private(tree: Fork[Json] | Json, shape: Callable[[Fork[Json] | Json], Json]) -> Json:

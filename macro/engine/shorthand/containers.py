@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from macro.engine.shorthand.places import PLACES, Place
 from macro.engine.template.choices import walk
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import Json, Path
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 
 PLACES_BY_TYPE: dict[str, list[Place]] = {}
@@ -38,9 +38,11 @@ def find_containers(resource: Resource) -> Iterator[Container]:
 
     Raises nothing: what is not of the shape of a place holds no container.
     """
+    if resource.type not in PLACES_BY_TYPE:
+        return
     properties = resource.body.get("Properties")
     path = (*resource.path, "Properties")
-    for place in PLACES_BY_TYPE.get(resource.type, ()):
+    for place in PLACES_BY_TYPE[resource.type]:
         for owner_path, owner, around in walk(properties, place.owner, path, resource.when):
             if not isinstance(owner, dict):
                 continue

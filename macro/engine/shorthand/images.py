@@ -6,8 +6,6 @@ A value that a parameter or a mapping decides is judged by all that it can be.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
 
 from macro.engine.shorthand.image_reference import (
     DOCKER_HUB,
@@ -22,6 +20,7 @@ from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import Json
 from macro.engine.template.intrinsics import Text, Unknown, attribute, is_text, literal, parse
 from macro.engine.template.problems import InvalidValueError
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import Site, Stack
 
 
@@ -43,17 +42,18 @@ def find_flaw(image: Json, site: Site, stack: Stack, service: str) -> ImageFlaw 
         error = InvalidValueError("PI202", "An image is text or an intrinsic function.", fix)
         return ImageFlaw(error, certain=True, takes_no_secret=False)
     flaws = [_flaw(text, site, stack, service) for text in _values_of(image, site, stack)]
-    found = next((flaw for flaw in flaws if flaw), None)
-    return found and found._replace(certain=None not in flaws)
+    found = [flaw for flaw in flaws if flaw]
+    return found[0]._replace(certain=len(found) == len(flaws)) if found else None
 
 
 def _flaw(text: Text, site: Site, stack: Stack, service: str) -> ImageFlaw | None:
     """What is wrong with one value of an image, as far as it is known."""
     head = text[0] if text and isinstance(text[0], str) else ""
-    known = "".join(part if isinstance(part, str) else "x" for part in text)
+    known = "".join([part if isinstance(part, str) else "x" for part in text])
     registry, _ = split_registry(known if "/" in known or literal(text) else f"{known}/")
     in_ecr = registry is not None and is_ecr(registry)
-    if in_ecr or any(_is_repository(part, site, stack) for part in text):
+    unknown = [part for part in text if isinstance(part, Unknown)]
+    if in_ecr or any(_is_repository(part, site, stack) for part in unknown):
         error = InvalidValueError(
             "PI201",
             "The image is in Amazon ECR, which the role's own permissions open, not a secret.",
@@ -98,8 +98,8 @@ def _version(head: str) -> str:
     return "" if "@" in path else "".join(path.partition(":")[1:])
 
 
-def _is_repository(part: str | Unknown, site: Site, stack: Stack) -> bool:
-    named = attribute(part.value) if isinstance(part, Unknown) else None
+def _is_repository(part: Unknown, site: Site, stack: Stack) -> bool:
+    named = attribute(part.value)
     found = stack.resource(named[0], site) if named else None
     return found is not None and found.type in (
         "AWS::ECR::Repository",
@@ -115,7 +115,7 @@ def _values_of(image: Json, site: Site, stack: Stack) -> list[Text]:
     if tree is None:
         return [(Unknown(image),)]
     found: list[Text] = []
-    values: Iterator[tuple[Json, Conditions]] = leaves(tree, ALWAYS)
+    values: list[tuple[Json, Conditions]] = leaves(tree, ALWAYS)
     for value, when in values:
         text = parse(value, site.loop_variables)
         possible = stack.known(text, site, when)

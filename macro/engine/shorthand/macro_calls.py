@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from macro.engine.shorthand.block import KEYS
 from macro.engine.shorthand.containers import find_containers
@@ -14,6 +14,7 @@ from macro.engine.shorthand.spelling import NAME, is_near_name
 from macro.engine.template.document import Json, Path, get
 from macro.engine.template.edits import Edit
 from macro.engine.template.problems import Problem
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import Stack
 
 SNIPPET = "Fn::Transform"

@@ -52,7 +52,8 @@ _FREE_MAPS = {
     "AWS::SageMaker::": "Environment Metadata",
 }
 
-_THIRD_PARTY = re.compile(r"(?!(?i:aws)::)\w+::|AWS::CloudFormation::CustomResource$")
+# The patterns of this module are compiled where they are used: most templates need none.
+_THIRD_PARTY = r"(?!(?i:aws)::)\w+::|AWS::CloudFormation::CustomResource$"
 
 # Where a text is read as the containers or the template that it holds; in small letters.
 _AS_TEXT = frozenset(
@@ -63,8 +64,8 @@ _AS_TEXT = frozenset(
 # What a resource has beside its properties with names of the author's.
 _FREE_ATTRIBUTES = ("Connectors", "Metadata")
 
-_IN_TEXT = re.compile(rf"\b{NAME}[\"']?\s*:")
-_CALL_IN_TEXT = re.compile(
+_IN_TEXT = rf"\b{NAME}[\"']?\s*:"
+_CALL_IN_TEXT = (
     rf"Transform[\"']?\s*:(?:[\s\[\],\"'-]|AWS::\w+|Name[\"']?\s*:)*{NAME}\b(?![\"']?\s*:)"
 )
 
@@ -74,7 +75,9 @@ _FIX = "Write it on a container; settings are in Metadata.PrivateImage."
 def misspelt(container: Container) -> Iterator[Problem]:
     """The problems of a container's keys that were meant to be `PrivateImage`."""
     for key, value in container.body.items():
-        if key not in (NAME, SNIPPET) and (is_near_name(key) or _is_whole_block(value)):
+        if key in (NAME, SNIPPET):
+            continue
+        if is_near_name(key) or (isinstance(value, dict) and _is_whole_block(value)):
             message = f"A container has no key {key}."
             path = (*container.path, key)
             yield Problem("PI101", path, message, f"Did you mean {NAME}?", on_key=True)
@@ -151,7 +154,7 @@ def _in_resource(body: dict[str, Json], path: Path, kind: str, macro: Macro) -> 
     if isinstance(metadata, dict) and _is_shorthand(metadata.get(NAME)):
         yield (*path, "Metadata", NAME)
     properties, at = body.get("Properties"), (*path, "Properties")
-    if _THIRD_PARTY.match(kind):
+    if re.match(_THIRD_PARTY, kind):
         return
     for key, value in body.items():
         if key not in (NAME, "Properties", *_FREE_ATTRIBUTES):
@@ -178,7 +181,7 @@ def _everywhere(node: Json, path: Path, kind: str, macro: Macro) -> Iterator[Pat
     while todo:
         node, path, own, as_text = todo.pop()
         if isinstance(node, str):
-            if as_text and _IN_TEXT.search(node) and not _CALL_IN_TEXT.search(node):
+            if as_text and re.search(_IN_TEXT, node) and not re.search(_CALL_IN_TEXT, node):
                 yield path
         elif isinstance(node, list):
             # The second argument of Fn::Sub has the author's names.

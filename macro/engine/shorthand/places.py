@@ -6,7 +6,7 @@ that cfn-lint ships.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from macro.engine.template.records import NamedTuple
 
 
 class Credentials(NamedTuple):

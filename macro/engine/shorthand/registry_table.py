@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from macro.engine.shorthand.image_reference import (
     DOCKER_HUB,
@@ -18,6 +18,7 @@ from macro.engine.template.conditions import ALWAYS
 from macro.engine.template.document import NO_VALUE, Json, Path, get, intrinsic
 from macro.engine.template.intrinsics import is_text
 from macro.engine.template.problems import Problem
+from macro.engine.template.records import NamedTuple
 
 Level: TypeAlias = Literal["template", "account"]
 

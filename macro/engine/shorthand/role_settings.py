@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from macro.engine.shorthand.registry_table import Level, settings_problem
 from macro.engine.shorthand.spelling import did_you_mean
@@ -13,6 +12,7 @@ from macro.engine.template.conditions import ALWAYS
 from macro.engine.template.document import NO_VALUE, Json, Path, intrinsic
 from macro.engine.template.intrinsics import is_text, literal, parse
 from macro.engine.template.problems import Problem
+from macro.engine.template.records import NamedTuple
 
 ROLE_KEYS = ("PermissionsBoundary", "Path", "Tags", "ManagedPolicyArns")
 

@@ -7,7 +7,6 @@ deployed, and to commands. What is nearer to a container wins: its block, the te
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from macro.engine.shorthand.registry_table import (
     Level,
@@ -20,6 +19,7 @@ from macro.engine.shorthand.spelling import NAME, did_you_mean, is_near_name
 from macro.engine.template.document import Json, Path, get, intrinsic
 from macro.engine.template.intrinsics import Unknown, parse
 from macro.engine.template.problems import Problem
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import PSEUDO_PARAMETERS
 
 SECTION: Path = ("Metadata", NAME)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 NAME = "PrivateImage"
 
@@ -10,6 +11,7 @@ _LETTERS = sorted(set(NAME.lower()))
 _COUNTS = [NAME.lower().count(letter) for letter in _LETTERS]
 
 
+@lru_cache(maxsize=1024)  # a template has the same few keys over and over
 def is_near_name(word: str) -> bool:
     """Whether a word is not `PrivateImage` but was likely meant to be: `PrivatImage`,
     `privateImages`, `Private-Image`.

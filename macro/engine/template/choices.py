@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
 
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, intrinsic
+from macro.engine.template.records import NamedTuple
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -41,13 +42,14 @@ def written(tree: Fork[Json] | Json) -> Json:
 
 def forked(node: Json, path: Path) -> Fork[Leaf] | Leaf:
     """A value as a tree: through `Fn::If` to any depth."""
-    match intrinsic(node):
-        case ("Fn::If", [str(condition), then, otherwise]):
-            return Fork(
-                condition,
-                forked(then, (*path, "Fn::If", 1)),
-                forked(otherwise, (*path, "Fn::If", 2)),
-            )
+    if isinstance(node, dict):
+        match intrinsic(node):
+            case ("Fn::If", [str(condition), then, otherwise]):
+                return Fork(
+                    condition,
+                    forked(then, (*path, "Fn::If", 1)),
+                    forked(otherwise, (*path, "Fn::If", 2)),
+                )
     return Leaf(node, path)
 
 
@@ -59,40 +61,52 @@ def graft(tree: Fork[T] | T, grow: Callable[[T], Fork[S] | S]) -> Fork[S] | S:
     return then if then == otherwise else Fork(tree.condition, then, otherwise)
 
 
-def leaves(tree: Fork[T] | T, when: Conditions) -> Iterator[tuple[T, Conditions]]:
+def leaves(tree: Fork[T] | T, when: Conditions) -> list[tuple[T, Conditions]]:
     """Every value of the tree with the conditions under which it is the one."""
-    if isinstance(tree, Fork):
-        yield from leaves(tree.then, when.also(tree.condition, True))
-        yield from leaves(tree.otherwise, when.also(tree.condition, False))
-    else:
-        yield tree, when
+    if not isinstance(tree, Fork):
+        return [(tree, when)]
+    found: list[tuple[T, Conditions]] = []
+    todo: list[tuple[Fork[T] | T, Conditions]] = [(tree, when)]
+    while todo:
+        node, holds = todo.pop()
+        if isinstance(node, Fork):
+            todo.append((node.otherwise, holds.also(node.condition, False)))
+            todo.append((node.then, holds.also(node.condition, True)))
+        else:
+            found.append((node, holds))
+    return found
 
 
-def branches(node: Json, path: Path, when: Conditions) -> Iterator[tuple[Path, Json, Conditions]]:
+def branches(node: Json, path: Path, when: Conditions) -> list[tuple[Path, Json, Conditions]]:
     """Every value that `node` may take, through `Fn::If` to any depth, with its conditions; they
     may contradict each other."""
     tree = forked(node, path)
     if isinstance(tree, Leaf):
-        yield tree.path, tree.value, when
-        return
-    found: Iterator[tuple[Leaf, Conditions]] = leaves(tree, when)
-    for leaf, holds in found:
-        yield leaf.path, leaf.value, holds
+        return [(path, node, when)]
+    found: list[tuple[Leaf, Conditions]] = leaves(tree, when)
+    return [(leaf.path, leaf.value, holds) for leaf, holds in found]
 
 
 def walk(
     node: Json, steps: tuple[str, ...], path: Path, when: Conditions
-) -> Iterator[tuple[Path, Json, Conditions]]:
+) -> list[tuple[Path, Json, Conditions]]:
     """Every value below `node` at the steps (a key, or "*": each item), through `Fn::If`."""
-    for at, value, holds in branches(node, path, when):
-        if not steps:
-            yield at, value, holds
-        elif steps[0] == "*":
-            if isinstance(value, list):
-                for index, item in enumerate(value):
-                    yield from walk(item, steps[1:], (*at, index), holds)
-        elif isinstance(value, dict) and steps[0] in value:
-            yield from walk(value[steps[0]], steps[1:], (*at, steps[0]), holds)
+    found = branches(node, path, when)
+    for step in steps:
+        found = [
+            branch
+            for at, value, holds in found
+            for key, below in _at(step, value)
+            for branch in branches(below, (*at, key), holds)
+        ]
+    return found
+
+
+def _at(step: str, value: Json) -> Iterable[tuple[str | int, Json]]:
+    """The members of a value that a step leads to."""
+    if step == "*":
+        return enumerate(value) if isinstance(value, list) else ()
+    return [(step, value[step])] if isinstance(value, dict) and step in value else ()
 
 
 MOST_CHOICES = 32

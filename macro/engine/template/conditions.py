@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import TypeAlias
 
 from macro.engine.template.document import Json, canonical
+from macro.engine.template.records import NamedTuple
 
 
 class Conditions(frozenset[tuple[str, bool]]):
@@ -56,6 +57,9 @@ class Domain(NamedTuple):
     deployed: str | None
 
 
+_Texts: TypeAlias = "dict[str, set[str]]"
+"""Texts by parameter."""
+
 MOST_STEPS = 2_000
 """How many cases are looked at before a question counts as undecided."""
 
@@ -102,7 +106,15 @@ class ConditionSolver:
     def _search(self, when: Conditions, values: dict[str, str], deployed: bool) -> bool:
         """Whether some assignment of the free terms makes all of `when` true."""
         order = self._needed(name for name, _ in when)
-        free = self._free_terms(order, values, deployed)
+        wanted, unwanted = self._compared(when)
+        free = {
+            term: tuple(
+                value
+                for value in possible
+                if value not in unwanted.get(term, ()) and wanted.get(term, {value}) == {value}
+            )
+            for term, possible in self._free_terms(order, values, deployed).items()
+        }
         names = sorted(free, key=lambda name: (len(free[name]), name))
         steps = 0
         todo: list[tuple[int, dict[str, str | bool]]] = [(0, {})]
@@ -120,6 +132,32 @@ class ConditionSolver:
                     for value in reversed(free[names[depth]])
                 ]
         return False
+
+    def _compared(self, when: Conditions) -> tuple[_Texts, _Texts]:
+        """The texts that a parameter must equal, and must not, as `when` says without alternatives:
+        of all others nothing need be tried."""
+        equal: _Texts = {}
+        different: _Texts = {}
+        seen: set[tuple[str, bool]] = set()
+        todo: list[tuple[Json, bool]] = [({"Condition": name}, truth) for name, truth in when]
+        while todo:
+            node, truth = todo.pop()
+            match node:
+                case {"Condition": str(name)} if name in self._section:
+                    if (name, truth) not in seen:
+                        seen.add((name, truth))
+                        todo.append((self._section[name], truth))
+                case {"Fn::Not": [term]}:
+                    todo.append((term, not truth))
+                case {"Fn::And": list(terms)} if truth:
+                    todo += [(term, True) for term in terms]
+                case {"Fn::Or": list(terms)} if not truth:
+                    todo += [(term, False) for term in terms]
+                case {"Fn::Equals": _}:
+                    match _sides(node):
+                        case [(name, True), (text, False)] | [(text, False), (name, True)]:
+                            (equal if truth else different).setdefault(name, set()).add(text)
+        return equal, different
 
     def _needed(self, names: Iterable[str]) -> list[str]:
         """The conditions that these are made of, each behind those that it is made of."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import copy
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from macro.engine.template.document import Json, Path
+from macro.engine.template.records import NamedTuple
 
 
 class Edit(NamedTuple):
@@ -37,10 +38,7 @@ class Keys(NamedTuple):
     moved: Callable[[Any, Any, Any], Any]
 
 
-_PLAIN = Keys(lambda _, step: step, lambda _node, _source, key: key)
-
-
-def apply(template: Json, edits: Iterable[Edit], keys: Keys = _PLAIN) -> Json:
+def apply(template: Json, edits: Iterable[Edit], keys: Keys | None = None) -> Json:
     """The template with the edits made; the given one is left as it is, and shared where untouched.
 
     Containers of other classes than `dict` and `list` keep theirs; `keys` is for such a tree.
@@ -53,18 +51,18 @@ def apply(template: Json, edits: Iterable[Edit], keys: Keys = _PLAIN) -> Json:
         *way, last = ("", *path)
         node: Any = root
         for step in way:
-            key = keys.find(node, step)
+            key = keys.find(node, step) if keys else step
             below = node[key]
             if id(below) not in fresh:
-                below = node[key] = copy(below)
+                below = node[key] = _copy(below)
                 fresh[id(below)] = below
             node = below
-        return node, keys.find(node, last)
+        return node, keys.find(node, last) if keys else last
 
     for edit in edits:
         if edit.op == "move":
             holder, source = parent(edit.source)
-            key = keys.moved(holder, source, edit.path[-1])
+            key = keys.moved(holder, source, edit.path[-1]) if keys else edit.path[-1]
             value = holder.pop(source)
             node, last = parent((*edit.path[:-1], key))
         else:
@@ -78,3 +76,7 @@ def apply(template: Json, edits: Iterable[Edit], keys: Keys = _PLAIN) -> Json:
             node[last] = value
     edited: Json = root[""]
     return edited
+
+
+def _copy(node: Any) -> Any:
+    return node.copy() if type(node) in (dict, list) else copy(node)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import NamedTuple
 
 from macro.engine.template.conditions import Conditions, ConditionSolver, Domain
 from macro.engine.template.document import Json, canonical, get, section
 from macro.engine.template.intrinsics import Text, Unknown, join, parse
 from macro.engine.template.loops import Turn
+from macro.engine.template.records import NamedTuple
 
 MOST_VALUES = 64
 """How many values of one text are looked at; a text with more of them counts as not known."""

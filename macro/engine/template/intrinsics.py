@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from itertools import count
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from macro.engine.template.document import NO_VALUE, Json, canonical, intrinsic, spelled
+from macro.engine.template.records import NamedTuple
 
 
 class Unknown(NamedTuple):
@@ -32,8 +33,10 @@ def is_text(value: Json) -> bool:
 
     `Fn::If` is none: where one is left after its branches are taken, it is malformed.
     """
+    if isinstance(value, str):
+        return True
     call = intrinsic(value)
-    return isinstance(value, str) or (call is not None and call[0] != "Fn::If")
+    return call is not None and call[0] != "Fn::If"
 
 
 def is_dynamic(part: str | Unknown) -> bool:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from macro.engine.template.document import Json, Path
+from macro.engine.template.records import NamedTuple
 
 LOOP = "Fn::ForEach::"
 _VARIABLE = re.compile(r"[$&]\{(\w+)\}")
@@ -116,8 +117,12 @@ def _generalized(values: Sequence[Json], turns: Sequence[Turn]) -> object:
         lists = [value for value in values if isinstance(value, list)]
         if len({len(items) for items in lists}) > 1:
             return _NONE
-        found = [_generalized(items, turns) for items in zip(*lists, strict=True)]
-        return _NONE if _NONE in found else found
+        found: list[object] = []
+        for items in zip(*lists, strict=True):
+            if (general := _generalized(items, turns)) is _NONE:
+                return _NONE
+            found.append(general)
+        return found
     if all(isinstance(value, dict) for value in values):
         mappings = [value for value in values if isinstance(value, dict)]
         if any(mapping.keys() != mappings[0].keys() for mapping in mappings):
@@ -139,15 +144,21 @@ def _references_spelled(members: dict[str, object]) -> object:
     return members
 
 
+MOST_COMPARISONS = 1_000_000
+"""How many texts are looked at in search of a general one; beyond, there counts as none."""
+
+
 def _general_text(texts: Sequence[str], turns: Sequence[Turn]) -> str | None:
     """A text with `${Variable}` that becomes each of the texts in its turn.
 
     Follows all texts from their starts: at each point either a variable whose value comes next in
-    every text, or a letter that all have. A point is left only once, so the work is bounded.
+    every text, or a letter that all have. A point is left only once; still there may be as many as
+    there are orders of the variables, where they stand side by side and their values are alike.
     """
     names = [name for name, _ in turns[0]]
     values = [dict(turn) for turn in turns]
     ends = tuple(len(text) for text in texts)
+    room = MOST_COMPARISONS // (len(texts) * (1 + len(names)))
     seen: set[tuple[int, ...]] = set()
     todo: list[tuple[tuple[int, ...], str]] = [((0,) * len(texts), "")]
     while todo:
@@ -156,6 +167,8 @@ def _general_text(texts: Sequence[str], turns: Sequence[Turn]) -> str | None:
             return written
         if places in seen:
             continue
+        if len(seen) > room:
+            return None
         seen.add(places)
         letters = {text[place : place + 1] for text, place in zip(texts, places, strict=True)}
         if len(letters) == 1 and letters != {""}:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from macro.engine.template.document import Path
+from macro.engine.template.records import NamedTuple
 
 
 class Problem(NamedTuple):

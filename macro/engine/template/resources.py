@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import Json, Path, get
 from macro.engine.template.loops import LOOP, Loop, Turn, fill, read_loop
 from macro.engine.template.problems import InvalidValueError
+from macro.engine.template.records import NamedTuple
 
 
 class Resource(NamedTuple):
@@ -28,9 +28,10 @@ class Resource(NamedTuple):
     @property
     def when(self) -> Conditions:
         """The condition under which the resource exists, as far as `has_plain_condition`."""
-        match self.body.get("Condition"):
-            case str(condition) | {"Fn::Sub": str(condition)}:
-                return Conditions({(condition, True)})
+        if "Condition" in self.body:
+            match self.body["Condition"]:
+                case str(condition) | {"Fn::Sub": str(condition)}:
+                    return Conditions({(condition, True)})
         return ALWAYS
 
     @property

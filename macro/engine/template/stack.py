@@ -6,14 +6,15 @@ import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from math import prod
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from macro.engine.template.choices import chosen, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions, ConditionSolver
-from macro.engine.template.document import Json, Path, canonical, section
+from macro.engine.template.document import Json, Path, section
 from macro.engine.template.evaluation import Possible, Values
 from macro.engine.template.intrinsics import Text, parse, references
 from macro.engine.template.loops import Loop, Turn, fill, fill_text, read_loop, variables_in
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource, resources
 
 PSEUDO_PARAMETERS = frozenset(
@@ -171,6 +172,8 @@ class Stack:
     def turns(self, loops: tuple[Loop, ...]) -> tuple[Turn, ...] | None:
         """The turns of loops within each other; None where a collection is not known, or where
         there are more than MOST_TURNS."""
+        if not loops:
+            return ((),)
         key = tuple(loop.path for loop in loops)
         if key not in self._turns:
             found: list[Turn] | None = [()]
@@ -234,11 +237,11 @@ class Stack:
 
     def possible(self, when: Conditions, site: Site) -> bool:
         """Whether some deployment has these conditions at once, in the site's turn."""
-        return self.solver.possible(self.holds_at(when, site.turn))
+        return not when or self.solver.possible(self.holds_at(when, site.turn))
 
     def reached(self, when: Conditions, site: Site) -> bool:
         """Whether this deployment may have these conditions, in the site's turn."""
-        return self.solver.reached(self.holds_at(when, site.turn))
+        return not when or self.solver.reached(self.holds_at(when, site.turn))
 
     def implies(self, when: Conditions, other: Conditions, sites: list[Site]) -> bool:
         """Whether, at all of the sites, the others hold in every deployment that has `when`."""
@@ -252,7 +255,7 @@ class Stack:
         is read once. `about` is all else that the reading depends on."""
         if site.resource.loops:
             return read()
-        key = about, value if isinstance(value, str) else (canonical(value),)
+        key = about, repr(value)  # what is written alike reads alike
         if key not in self._readings:
             self._readings[key] = read()
         found: T = self._readings[key]
@@ -335,7 +338,7 @@ class Stack:
         """What a property of a resource can be: the texts, and patterns of those besides."""
         value = resource.property(name)
         tree = chosen(value)
-        cases: Iterator[tuple[Json, Conditions]] = leaves(value if tree is None else tree, ALWAYS)
+        cases: list[tuple[Json, Conditions]] = leaves(value if tree is None else tree, ALWAYS)
         for leaf, when in cases:
             written = parse(leaf, resource.loop_variables)
             for turn in self.turns(resource.loops) or ((),):
