@@ -130,7 +130,7 @@ def _reaches(
 
 
 def action_covers(wide: str, narrow: str) -> bool:
-    """Whether an action as one statement writes it takes in that of another; case does not count."""
+    """Whether an action as one statement writes it takes in another; case does not count."""
     return covers((wide.lower(),), (narrow.lower(),))
 
 

@@ -1,0 +1,86 @@
+"""Hand-written credentials -> the edits that turn them into a block of the shorthand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from macro.adoption.hand_written import HandWritten
+from macro.engine.shorthand.spelling import NAME
+from macro.engine.template.choices import Fork, Leaf, written
+from macro.engine.template.document import Json, Path
+from macro.engine.template.edits import Edit
+
+
+class Draft(NamedTuple):
+    """A block for hand-written credentials: `key` is the key that it names (None: none), and
+    `grant` whether the role is to be granted the secret."""
+
+    written: HandWritten
+    key: Json = None
+    grant: bool = True
+
+    @property
+    def path(self) -> Path:
+        """Where the container is."""
+        return self.written.container.path
+
+
+def block_edits(draft: Draft) -> Iterator[Edit]:
+    """The edits that put the block in the place of the image and the credentials. Image and secret
+    are moved, so that they stay as the author wrote them."""
+    container = draft.written.container
+    shape = container.place.credentials
+    path, credentials = container.path, draft.written.path
+    block = (*path, NAME)
+    yield Edit("add", block, {}, after=_before_image(container.body))
+    yield Edit("move", (*block, "Image"), source=(*path, "Image"))
+    secret = draft.written.secret
+    if isinstance(secret, Leaf):
+        yield Edit("move", (*block, "Secret"), source=secret.path)
+    elif (
+        isinstance(container.body[shape.key], dict) and shape.parameter in container.body[shape.key]
+    ):
+        source = (*credentials, shape.parameter)
+        yield Edit("move", (*block, "Secret"), source=source)
+    elif secret is not None:
+        yield Edit("add", (*block, "Secret"), _value_of(secret))
+    if draft.key is not None:
+        yield Edit("add", (*block, "KmsKey"), draft.key)
+    if not draft.grant:
+        yield Edit("add", (*block, "Grant"), False)
+    yield Edit("remove", credentials)
+    for key, value in shape.siblings:
+        if container.body.get(key) == value:
+            yield Edit("remove", (*path, key))
+
+
+def _value_of(tree: Fork[Leaf] | Leaf) -> Json:
+    """The tree as one value."""
+    if isinstance(tree, Fork):
+        return written(Fork(tree.condition, _value_of(tree.then), _value_of(tree.otherwise)))
+    return tree.value
+
+
+def _before_image(body: dict[str, Json]) -> str | None:
+    """The key before the image, where the block reads best."""
+    keys = list(body)
+    place = keys.index("Image") if "Image" in keys else 0
+    return keys[place - 1] if place else None
+
+
+def transform_edits(template: dict[str, Json], name: str) -> Iterator[Edit]:
+    """The edit that calls the macro, before all other transforms."""
+    before = template.get("Transform")
+    if before is None:
+        keys = list(template)
+        place = keys.index("Resources")
+        known = [key for key in ("AWSTemplateFormatVersion", "Description") if key in keys]
+        after = known[0] if known else keys[place - 1] if place else None
+        exists = "Transform" in template
+        yield Edit("replace" if exists else "add", ("Transform",), name, after=after)
+    elif isinstance(before, list):
+        if name not in before:
+            yield Edit("replace", ("Transform",), [name, *before])
+    elif before != name:
+        yield Edit("replace", ("Transform",), [name, before])

@@ -1,0 +1,114 @@
+"""The proof that an adopted template deploys what the author's did, in every case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from macro.adoption.access import Pair, Statement, is_covered, pairs_of, read_access
+from macro.adoption.hand_written import HandWritten, find_hand_written
+from macro.engine.template.arn import arn_of
+from macro.engine.template.choices import leaves
+from macro.engine.template.document import NO_VALUE, Json, canonical
+from macro.engine.template.intrinsics import join, parse, write
+from macro.engine.template.stack import Site, Stack
+
+
+def doubts(
+    before: Stack, after: Stack, granted: Mapping[str, list[Pair]], narrowed: frozenset[str]
+) -> Iterator[str]:
+    """What is not proven of a template, `after`, that has come of adopting `before` and expanding
+    the result, which grants roles (by their identities) what `granted` has. Nothing: every
+    container has the same image and credentials, and every role the access that it had, with
+    nothing more than was granted. The roles in `narrowed` may have lost more.
+    """
+    yield from _containers(before, after)
+    yield from _access(before, after, granted, narrowed)
+    if _transforms(before) != _transforms(after):
+        yield "another transform of the template would be lost"
+
+
+def _transforms(stack: Stack) -> list[str]:
+    found = stack.template.get("Transform")
+    return [canonical(one) for one in (found if isinstance(found, list) else [found]) if one]
+
+
+def _containers(before: Stack, after: Stack) -> Iterator[str]:
+    found = {one.container.path: one for one in find_hand_written(after)}
+    for one in find_hand_written(before):
+        other = found.get(one.container.path)
+        if other is None or not _is_alike(one, other, before):
+            yield f"a container of {one.container.resource.logical_id} would be another"
+
+
+def _is_alike(one: HandWritten, other: HandWritten, stack: Stack) -> bool:
+    """Whether two containers have one image and one secret wherever both cases hold."""
+    key = one.container.place.credentials.key
+    if one.secret is None or other.secret is None:
+        return one.container.body == other.container.body
+    own = {name: value for name, value in one.container.body.items() if name not in ("Image", key)}
+    rest = {name: value for name, value in other.container.body.items() if name in own}
+    siblings = dict(one.container.place.credentials.siblings)
+    if own != rest or not other.container.body.keys() <= {*own, "Image", key, *siblings}:
+        return False
+    site = Site(one.container.resource)
+    for mine, theirs in ((one.images, other.images), (one.secret, other.secret)):
+        for leaf, when in leaves(mine, one.container.when):
+            for their, holds in leaves(theirs, other.container.when):
+                if not stack.solver.possible(when.both(holds)):
+                    continue
+                if not _is_same(leaf.value, their.value, site):
+                    return False
+    return True
+
+
+def _is_same(one: Json, other: Json, site: Site) -> bool:
+    """Whether two values are one, be it a secret's name and the ARN of that name."""
+    if canonical(one) == canonical(other):
+        return True
+    if NO_VALUE in (one, other):
+        return False
+    text = parse(one, site.loop_variables)
+    arn = write(join(*arn_of("secretsmanager", "secret:", *text)), site.loop_variables)
+    return canonical(arn) == canonical(other)
+
+
+def _access(
+    before: Stack, after: Stack, granted: Mapping[str, list[Pair]], narrowed: frozenset[str]
+) -> Iterator[str]:
+    old, new = read_access(before).statements, read_access(after).statements
+    same = {_key(one) for one in old} & {_key(one) for one in new}
+    lost = [one for one in old if _key(one) not in same]
+    added = [one for one in new if _key(one) not in same]
+    had, have = _pairs(old, before), _pairs(new, after)
+    for one in lost:
+        holder = one.policy.holder
+        if not one.is_plain:
+            yield "a statement would be lost"
+        elif holder not in narrowed and not all(
+            is_covered(pair, have.get(holder, []), before) for pair in pairs_of(one, before)
+        ):
+            yield "a role would lose access"
+    for one in added:
+        holder = one.policy.holder
+        allowed = [*had.get(holder, ()), *granted.get(holder, ())]
+        if not one.is_plain or not all(
+            is_covered(pair, allowed, after) for pair in pairs_of(one, after)
+        ):
+            yield "a role would have access that its containers do not need"
+    for holder, wanted in granted.items():
+        if not all(is_covered(pair, have.get(holder, []), after) for pair in wanted):
+            yield "a role would not have the access that its containers need"
+
+
+def _key(statement: Statement) -> str:
+    """The same for statements that say the same of a role under the same conditions."""
+    when: Json = [[name, truth] for name, truth in sorted(statement.when)]
+    return canonical([statement.policy.holder, when, statement.body])
+
+
+def _pairs(statements: tuple[Statement, ...], stack: Stack) -> dict[str, list[Pair]]:
+    found: dict[str, list[Pair]] = {}
+    for statement in statements:
+        if statement.is_plain:
+            found.setdefault(statement.policy.holder, []).extend(pairs_of(statement, stack))
+    return found
