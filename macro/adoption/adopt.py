@@ -119,7 +119,7 @@ def _granted(expansion: Expansion, stack: Stack) -> dict[str, list[Pair]]:
 
 
 def _usable(drafts: list[Draft]) -> tuple[list[Draft], list[Problem]]:
-    """The drafts of containers whose image and credentials can be moved, and notes on the others."""
+    """The drafts whose image and credentials can be moved, and notes on the other containers."""
     usable: list[Draft] = []
     notes: list[Problem] = []
     for draft in drafts:

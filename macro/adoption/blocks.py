@@ -8,7 +8,7 @@ from typing import NamedTuple
 from macro.adoption.hand_written import HandWritten
 from macro.engine.shorthand.spelling import NAME
 from macro.engine.template.choices import Fork, Leaf, written
-from macro.engine.template.document import Json, Path
+from macro.engine.template.document import Json, Path, get
 from macro.engine.template.edits import Edit
 
 
@@ -38,9 +38,7 @@ def block_edits(draft: Draft) -> Iterator[Edit]:
     secret = draft.written.secret
     if isinstance(secret, Leaf):
         yield Edit("move", (*block, "Secret"), source=secret.path)
-    elif (
-        isinstance(container.body[shape.key], dict) and shape.parameter in container.body[shape.key]
-    ):
+    elif get(container.body, shape.key, shape.parameter) is not None:
         source = (*credentials, shape.parameter)
         yield Edit("move", (*block, "Secret"), source=source)
     elif secret is not None:

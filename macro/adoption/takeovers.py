@@ -175,7 +175,7 @@ def value_at(template: Json, path: Path) -> Json:
     """The value at a path of the template."""
     node = template
     for step in path:
-        node = node[step]  # type: ignore[index,call-overload]
+        node = node[step]  # type: ignore[index]
     return node
 
 
