@@ -6,7 +6,6 @@ import argparse
 from functools import partial
 
 from macro.adoption.adopt import adopt
-from macro.commands.exit_codes import UsageError
 from macro.commands.expand_files import expand_files
 from macro.commands.file_expansion import Work
 from macro.engine.expand import Context, Expansion
@@ -17,13 +16,13 @@ from macro.engine.template.document import Json
 def adopt_files(options: argparse.Namespace) -> int:
     """Adopts files as the options of the command say. Returns the exit code: with `check`, 1 where
     a file could be adopted. Raises UsageError."""
-    if options.explain:
-        raise UsageError("adopt grants nothing that --explain could show: expand what it writes")
     if options.check and not (options.output or options.output_dir):
         options.in_place = True  # what is compared is the file itself
     change = partial(_change, narrow=options.narrow, transform=not options.no_transform)
     marks = tuple(sorted({place.credentials.key for place in PLACES}))
-    return expand_files(options, Work(change, marks, "adopted"))
+    return expand_files(
+        options, Work(change, marks, "adopt", writes_expansions=False)
+    )
 
 
 def _change(template: Json, context: Context, *, narrow: bool, transform: bool) -> Expansion:

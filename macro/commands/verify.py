@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import reduce
 
+from macro.adoption.audit import audit
 from macro.commands import files, output, verify_report
 from macro.commands.deployment import check_parameter_names, context, given
 from macro.commands.exit_codes import OK, PROBLEMS, USAGE
@@ -49,6 +50,9 @@ def verify(options: argparse.Namespace) -> int:
         for source, expansion in expansions:
             output.problems(source.name, located(source, expansion.problems))
         return PROBLEMS
+    for source, expansion in expansions:
+        findings = audit(source.template, known, expansion)
+        output.problems(source.name, located(source, findings), "warning")
     read = [_pulls(*pair, known, stack.deployed) for pair in expansions]
     services = Services(
         account, HttpClient(frozenset(options.plain_http)), frozenset(options.skip_registry)

@@ -254,6 +254,46 @@ CODES = {
         "A policy name of more than 128 characters",
         "A loop runs over long values.",
     ),
+    "PI601": (
+        "a role that may not read the secret",
+        "no policy of the role names it; a partial ARN has no `-??????` behind it; only the first of several secrets is granted",
+    ),
+    "PI602": (
+        "a role that may not decrypt the secret with its key",
+        "the secret has a customer-managed key, and the role has no `kms:Decrypt` on it",
+    ),
+    "PI603": (
+        "a role that may read every secret",
+        "`Resource: '*'` was the way around a grant that did not work",
+    ),
+    "PI604": (
+        "a partial ARN in CodeBuild, by hand",
+        "CodeBuild takes a full ARN or a name",
+    ),
+    "PI605": (
+        "credentials on an image that takes none",
+        "the image is in Amazon ECR, or one of CodeBuild's own",
+    ),
+    "PI606": (
+        "credentials without a role that reads them",
+        "the task has a task role alone, or none",
+    ),
+    "PI607": (
+        "credentials that do not name a secret",
+        "a parameter of Systems Manager, a JSON key behind the secret, another resource",
+    ),
+    "PI651": (
+        "a container that `adopt` leaves as it is",
+        "its image or its secret is one that the shorthand does not take",
+    ),
+    "PI652": (
+        "a statement that `adopt` leaves as it is",
+        "it allows more than the containers need, or something else shares it; `--narrow` takes wildcards out",
+    ),
+    "PI653": (
+        "a template that `adopt` leaves as it is",
+        "it is not proven that the result would deploy the same",
+    ),
     "PI901": (
         "The execution role is also the task role",
         "The application's code can read the login to the registry.",
@@ -319,5 +359,5 @@ CODES = {
     ),
 }
 
-WARNINGS = "PI9"
+WARNINGS = ("PI6", "PI9")
 """How the codes of warnings begin."""
