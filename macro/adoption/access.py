@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from macro.adoption.patterns import (
+    SERVICES,
     action_covers,
     covers,
     in_one_partition,
@@ -266,7 +267,19 @@ def _may_be(pattern: Text, target: Text, site: Site, stack: Stack) -> bool:
     ]
     if len(named) == 2 and None not in named:
         return pattern == target
+    for text, other in ((pattern, target), (target, pattern)):
+        if _is_generated(text, site, stack) and len(other) > 1:
+            return False
     return may_meet(pattern, target)
+
+
+def _is_generated(text: Text, site: Site, stack: Stack) -> bool:
+    """Whether a text is a secret or a key of the template whose name CloudFormation makes up, so
+    that no ARN which is spelled out is its own."""
+    if len(text) != 1 or isinstance(text[0], str) or not (named := attribute(text[0].value)):
+        return False
+    found = stack.resource(named[0], site)
+    return found is not None and found.type in SERVICES and found.property("Name") is None
 
 
 class Pair(NamedTuple):

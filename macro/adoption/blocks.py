@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from macro.adoption.hand_written import HandWritten
 from macro.engine.shorthand.spelling import NAME
-from macro.engine.template.choices import Fork, Leaf, written
+from macro.engine.template.choices import Leaf, leaves
+from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import Json, Path, get
 from macro.engine.template.edits import Edit
 
@@ -36,28 +37,31 @@ def block_edits(draft: Draft) -> Iterator[Edit]:
     yield Edit("add", block, {}, after=_before_image(container.body))
     yield Edit("move", (*block, "Image"), source=(*path, "Image"))
     secret = draft.written.secret
+    is_moved = False
     if isinstance(secret, Leaf):
         yield Edit("move", (*block, "Secret"), source=secret.path)
     elif get(container.body, shape.key, shape.parameter) is not None:
         source = (*credentials, shape.parameter)
         yield Edit("move", (*block, "Secret"), source=source)
     elif secret is not None:
-        yield Edit("add", (*block, "Secret"), _value_of(secret))
+        is_moved = True
+        yield Edit("move", (*block, "Secret"), source=credentials)
+        cases: Iterator[tuple[Leaf, Conditions]] = leaves(secret, ALWAYS)
+        for leaf, _ in cases:
+            if shape.parameter in leaf.path[len(credentials) :]:
+                steps = leaf.path[len(credentials) :]
+                steps = steps[: steps.index(shape.parameter) + 1]
+                at = (*block, "Secret", *steps)
+                yield Edit("move", at[:-1], source=at)
     if draft.key is not None:
         yield Edit("add", (*block, "KmsKey"), draft.key)
     if not draft.grant:
         yield Edit("add", (*block, "Grant"), False)
-    yield Edit("remove", credentials)
+    if not is_moved:
+        yield Edit("remove", credentials)
     for key, value in shape.siblings:
         if container.body.get(key) == value:
             yield Edit("remove", (*path, key))
-
-
-def _value_of(tree: Fork[Leaf] | Leaf) -> Json:
-    """The tree as one value."""
-    if isinstance(tree, Fork):
-        return written(Fork(tree.condition, _value_of(tree.then), _value_of(tree.otherwise)))
-    return tree.value
 
 
 def _before_image(body: dict[str, Json]) -> str | None:

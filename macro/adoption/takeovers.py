@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from macro.adoption.access import Access, Pair, Statement, is_covered, pairs_of
-from macro.adoption.patterns import covers, may_meet
+from macro.adoption.patterns import covers
 from macro.engine.template.document import NO_VALUE, Json, Path
 from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import references
@@ -70,13 +70,17 @@ def _concerns(alike: list[Statement], granted: Mapping[str, list[Pair]], stack: 
     return any(
         statement.is_plain
         and any(
-            covers((pair.action.lower(),), (other.action.lower(),))
-            and may_meet(pair.resource, other.resource)
+            covers((pair.action.lower(),), (other.action.lower(),)) and _is_alike(pair, other)
             for pair in pairs_of(statement, stack)
             for other in granted.get(statement.policy.holder, ())
         )
         for statement in alike
     )
+
+
+def _is_alike(one: Pair, other: Pair) -> bool:
+    """Whether the resource of one pair takes in that of another."""
+    return covers(one.resource, other.resource) or covers(other.resource, one.resource)
 
 
 def _obstacle(statement: Statement, stack: Stack) -> str | None:

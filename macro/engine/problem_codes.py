@@ -256,7 +256,10 @@ CODES = {
     ),
     "PI601": (
         "a role that may not read the secret",
-        "no policy of the role names it; a partial ARN has no `-??????` behind it; only the first of several secrets is granted",
+        (
+            "no policy of the role names it; a partial ARN has no `-??????` behind it; only the"
+            " first of several secrets is granted"
+        ),
     ),
     "PI602": (
         "a role that may not decrypt the secret with its key",
@@ -288,7 +291,10 @@ CODES = {
     ),
     "PI652": (
         "a statement that `adopt` leaves as it is",
-        "it allows more than the containers need, or something else shares it; `--narrow` takes wildcards out",
+        (
+            "it allows more than the containers need, or something else shares it; `--narrow` takes"
+            " wildcards out"
+        ),
     ),
     "PI653": (
         "a template that `adopt` leaves as it is",
