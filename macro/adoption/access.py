@@ -23,7 +23,7 @@ from macro.engine.grants.secrets import Reader, Secret, read_secret
 from macro.engine.shorthand.places import REPOSITORY
 from macro.engine.template.choices import branches, leaves
 from macro.engine.template.conditions import Conditions
-from macro.engine.template.document import NO_VALUE, Json, Path, get, intrinsic
+from macro.engine.template.document import NO_VALUE, Json, Path, canonical, get, intrinsic
 from macro.engine.template.intrinsics import Text, attribute, literal, parse
 from macro.engine.template.problems import InvalidValueError
 from macro.engine.template.resources import Resource
@@ -178,7 +178,9 @@ def _holders(resource: Resource, key: str, stack: Stack) -> Iterator[tuple[str, 
         readings = leaves(tree, when)
         for role, holds in readings:
             if not isinstance(role, InvalidValueError):
-                yield identity(role), holds
+                # A name is one by how it is written: the engine would read it anew.
+                by_name = isinstance(role, NamedRole)
+                yield canonical(value) if by_name else identity(role), holds
 
 
 def _is_open(role: Resource, stack: Stack) -> bool:

@@ -107,8 +107,8 @@ def _granted(expansion: Expansion, stack: Stack) -> dict[str, list[Pair]]:
     found: dict[str, list[Pair]] = {}
     for placed in expansion.policies:
         policy = placed.policy
-        if isinstance(policy.role, CreatedRole):
-            continue
+        if isinstance(policy.role, CreatedRole) or policy.scope:
+            continue  # a role that is new, or policies in a loop, which are not read
         site = Site(policy.served[0], policy.turn)
         pairs = [permitted(one, policy.when, site, stack) for one in policy.permissions]
         found.setdefault(identity(policy.role), []).extend(pairs)

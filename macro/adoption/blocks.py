@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from macro.adoption.hand_written import HandWritten
 from macro.engine.shorthand.spelling import NAME
-from macro.engine.template.choices import Leaf, leaves
+from macro.engine.template.choices import Leaf, forked, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions
-from macro.engine.template.document import Json, Path, get
+from macro.engine.template.document import NO_VALUE, Json, Path, get
 from macro.engine.template.edits import Edit
 
 
@@ -47,12 +47,11 @@ def block_edits(draft: Draft) -> Iterator[Edit]:
         is_moved = True
         yield Edit("move", (*block, "Secret"), source=credentials)
         cases: Iterator[tuple[Leaf, Conditions]] = leaves(secret, ALWAYS)
-        for leaf, _ in cases:
-            if shape.parameter in leaf.path[len(credentials) :]:
-                steps = leaf.path[len(credentials) :]
-                steps = steps[: steps.index(shape.parameter) + 1]
-                at = (*block, "Secret", *steps)
-                yield Edit("move", at[:-1], source=at)
+        paths = [leaf.path[len(credentials) :] for leaf, _ in cases]
+        inner = [one[: one.index(shape.parameter) + 1] for one in paths if shape.parameter in one]
+        for steps in dict.fromkeys(inner):
+            at = (*block, "Secret", *steps)
+            yield Edit("move", at[:-1], source=at)
     if draft.key is not None:
         yield Edit("add", (*block, "KmsKey"), draft.key)
     if not draft.grant:
@@ -60,7 +59,8 @@ def block_edits(draft: Draft) -> Iterator[Edit]:
     if not is_moved:
         yield Edit("remove", credentials)
     for key, value in shape.siblings:
-        if container.body.get(key) == value:
+        beside = leaves(forked(container.body.get(key), ()), ALWAYS)
+        if all(leaf.value in (value, NO_VALUE) for leaf, _ in beside):
             yield Edit("remove", (*path, key))
 
 

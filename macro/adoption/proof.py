@@ -79,6 +79,7 @@ def _access(
     same = {_key(one) for one in old} & {_key(one) for one in new}
     lost = [one for one in old if _key(one) not in same]
     added = [one for one in new if _key(one) not in same]
+    existing = {resource.path for resource in before.resources}
     had, have = _pairs(old, before), _pairs(new, after)
     for one in lost:
         holder = one.policy.holder
@@ -90,6 +91,8 @@ def _access(
             yield "a role would lose access"
     for one in added:
         holder = one.policy.holder
+        if one.policy.kind == "inline" and one.policy.carrier.path not in existing:
+            continue  # a role that is new, for a container that had none
         allowed = [*had.get(holder, ()), *granted.get(holder, ())]
         if not one.is_plain or not all(
             is_covered(pair, allowed, after) for pair in pairs_of(one, after)

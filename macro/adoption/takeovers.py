@@ -61,8 +61,7 @@ def take_over(
             if holder in granted
         ]
         gone += [at for at in resources if at not in kept and isinstance(at[-1], int)]
-    edits, more = _edits(gone, whole, by_path, stack)
-    return Takeover(tuple(edits), (*notes, *more))
+    return Takeover(tuple(_edits(gone, whole, by_path, stack)), tuple(notes))
 
 
 def _concerns(alike: list[Statement], granted: Mapping[str, list[Pair]], stack: Stack) -> bool:
@@ -146,11 +145,11 @@ def _note(path: Path, reason: str) -> Problem:
 
 def _edits(
     gone: list[Path], whole: set[Path], by_path: Mapping[Path, list[Statement]], stack: Stack
-) -> tuple[list[Edit], list[Problem]]:
+) -> list[Edit]:
     """The edits that take out statements, and the policies and lists that are left empty."""
     removed: dict[Path, None] = dict.fromkeys(gone)
     policies = {one.policy.path: one.policy for alike in by_path.values() for one in alike}
-    dependents: list[Edit] = []
+    resources: set[str] = set()
     for at, policy in policies.items():
         own = [path for path, alike in by_path.items() if alike[0].policy.path == at]
         if not all(path in whole for path in own):
@@ -159,7 +158,7 @@ def _edits(
             del removed[path]
         removed[at] = None
         if policy.kind == "separate":
-            dependents += _without_dependency(policy.carrier.logical_id, stack)
+            resources.add(policy.carrier.logical_id)
     outermost = dict.fromkeys(_climbed(path, stack.template) for path in removed)
     edits = [
         Edit("replace", path, NO_VALUE) if path[-2] == "Fn::If" else Edit("remove", path)
@@ -172,7 +171,10 @@ def _edits(
         ],
         reverse=True,
     )
-    return [*edits, *dependents], []
+    # What is in a resource that goes is not there any more when its turn comes.
+    dependencies = _without_dependencies(resources, stack)
+    left = (one for one in dependencies if one.path[:2] not in {edit.path for edit in edits})
+    return [*edits, *left]
 
 
 def value_at(template: Json, path: Path) -> Json:
@@ -208,12 +210,14 @@ def _lists_emptied(paths: list[Path], template: Json) -> Iterator[Path]:
             yield from items
 
 
-def _without_dependency(logical_id: str, stack: Stack) -> Iterator[Edit]:
-    """The edits that take a resource out of every `DependsOn`."""
+def _without_dependencies(logical_ids: set[str], stack: Stack) -> Iterator[Edit]:
+    """The edits that take resources out of every `DependsOn`."""
     for resource in stack.resources:
         named = resource.body.get("DependsOn")
         path = (*resource.path, "DependsOn")
-        if named in (logical_id, [logical_id]):
+        listed = named if isinstance(named, list) else [named]
+        gone = [index for index, name in enumerate(listed) if name in logical_ids]
+        if len(gone) == len(listed):
             yield Edit("remove", path)
-        elif isinstance(named, list) and logical_id in named:
-            yield Edit("remove", (*path, named.index(logical_id)))
+        else:
+            yield from (Edit("remove", (*path, index)) for index in reversed(gone))

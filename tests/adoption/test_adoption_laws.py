@@ -1,0 +1,113 @@
+"""What holds of every adoption, judged by what templates mean in each deployment.
+
+A drawn template is expanded, so that its credentials are as people write them, and adopted.
+"""
+
+from __future__ import annotations
+
+from hypothesis import assume, given
+
+from evaluator import Deployment, credential, lookup, unroll
+from laws import context, law
+from macro.adoption.adopt import Adoption, adopt
+from macro.adoption.hand_written import find_hand_written
+from macro.engine.expand import expand
+from macro.engine.template.document import Json, get
+from macro.engine.template.edits import apply
+from macro.engine.template.stack import Stack as Lookup
+from meaning import Stack
+from strategies import opaque_stacks, stacks
+
+
+def by_hand(stack: Stack) -> Json:
+    """The template as if it had been written without shorthand."""
+    expansion = expand(stack.template, context(stack))
+    assume(not expansion.problems and expansion.containers)
+    return apply(stack.template, expansion.edits)
+
+
+def again(stack: Stack, template: Json, adoption: Adoption) -> Json:
+    """What expanding the adopted template gives."""
+    adopted = apply(template, adoption.edits)
+    expansion = expand(adopted, context(stack))
+    assert expansion.problems == ()
+    return apply(adopted, expansion.edits)
+
+
+def check_access(stack: Stack, before: Json, after: Json) -> None:
+    """Every container pulls the same with the same, and every role may do what it could; in every
+    deployment."""
+    for intent in stack.deployments:
+        parameters = intent.account.parameters
+        one = Deployment(unroll(before, parameters), intent.account)
+        other = Deployment(unroll(after, parameters), intent.account)
+        for logical_id in intent.containers:
+            kind = one.resources[logical_id]["Type"] if logical_id in one.resources else ""
+            if not kind:
+                continue
+            pairs = zip(one.containers(logical_id), other.containers(logical_id), strict=True)
+            for mine, theirs in pairs:
+                assert mine.body["Image"] == theirs.body["Image"]
+                assert mine.role == theirs.role
+                secrets = [credential(kind, each.body) for each in (mine, theirs)]
+                found = [secret and lookup(secret, stack.secrets) for secret in secrets]
+                assert found[0] == found[1]
+        for role in {*one.roles, *one.account.roles}:
+            for secret in stack.secrets:
+                assert one.may_read(role, secret) <= other.may_read(role, secret), (role, secret)
+            for key in stack.keys:
+                assert one.may_decrypt(role, key) <= other.may_decrypt(role, key), (role, key)
+
+
+@law
+@given(stacks())
+def test_expanding_what_is_adopted_gives_the_access_that_was_there(stack: Stack) -> None:
+    template = by_hand(stack)
+    adoption = adopt(template, context(stack))
+    assume(adoption.edits)
+    check_access(stack, template, again(stack, template, adoption))
+
+
+@law
+@given(opaque_stacks())
+def test_the_same_where_values_are_not_known(stack: Stack) -> None:
+    template = by_hand(stack)
+    adoption = adopt(template, context(stack))
+    assume(adoption.edits)
+    check_access(stack, template, again(stack, template, adoption))
+
+
+@law
+@given(stacks())
+def test_adopting_an_expansion_gives_back_the_shorthand(stack: Stack) -> None:
+    """Every container whose credentials are written out gets a block, with the same image; what is
+    left is reported."""
+    template = by_hand(stack)
+    found = list(find_hand_written(Lookup(template, context(stack))))
+    adoption = adopt(template, context(stack))
+    assert adoption.problems == ()
+    assert "PI653" not in {note.code for note in adoption.notes}, adoption.notes
+    left = {note.path for note in adoption.notes if note.code == "PI651"}
+    assert {one.container.path for one in found if one.path not in left} == {*adoption.containers}
+    adopted = apply(template, adoption.edits)
+    for one in found:
+        if one.path not in left:
+            body = one.container.body
+            assert at(adopted, (*one.container.path, "PrivateImage", "Image")) == body["Image"]
+    assert get(adopted, "Transform") or not adoption.edits
+
+
+@law
+@given(stacks())
+def test_adopting_twice_is_adopting_once(stack: Stack) -> None:
+    template = by_hand(stack)
+    adoption = adopt(template, context(stack))
+    assume(adoption.edits)
+    second = adopt(apply(template, adoption.edits), context(stack))
+    assert second.edits == ()
+
+
+def at(node: Json, path: tuple[str | int, ...]) -> Json:
+    for step in path:
+        node = node[step]  # type: ignore[index]
+    return node
