@@ -22,7 +22,7 @@ from macro.engine.grants.permissions import identity
 from macro.engine.grants.roles import CreatedRole, NamedRole, TemplateRole, read_role
 from macro.engine.grants.secrets import Reader, Secret, read_secret
 from macro.engine.shorthand.spelling import NAME
-from macro.engine.template.choices import branches, leaves
+from macro.engine.template.choices import branches, choice, leaves
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, get
 from macro.engine.template.edits import Edit, apply
@@ -127,6 +127,8 @@ def _usable(drafts: list[Draft]) -> tuple[list[Draft], list[Problem]]:
             why = "its credentials are not of the form that this resource takes"
         elif draft.written.container.body.get("Image") is None:
             why = "it has no image"
+        elif draft.written.container.resource.loops:
+            why = "it is in Fn::ForEach"
         elif "Fn::Transform" in draft.written.container.body:
             why = "a macro works on it"
         else:
@@ -194,6 +196,8 @@ def _draft(written: HandWritten, access: Access, narrow: bool, stack: Stack) -> 
             aliases = get(statement.body, "Condition", "ForAnyValue:StringEquals")
             value = get(aliases, "kms:ResourceAliases") if aliases else None
             value = value or value_at(stack.template, pair.path)
+            for name, truth in sorted(pair.when.without(written.container.when)):
+                value = choice(name, *((value, NO_VALUE) if truth else (NO_VALUE, value)))
             if value not in keys:
                 keys.append(value)
     return Draft(written, keys[0] if len(keys) == 1 and keys[0] != "*" else None)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from macro.adoption.access import Pair, Statement, is_covered, pairs_of, read_access
 from macro.adoption.hand_written import HandWritten, find_hand_written
 from macro.engine.template.arn import arn_of
-from macro.engine.template.choices import leaves
+from macro.engine.template.choices import branches, leaves
 from macro.engine.template.document import NO_VALUE, Json, canonical
 from macro.engine.template.intrinsics import join, parse, write
 from macro.engine.template.stack import Site, Stack
@@ -45,12 +45,16 @@ def _is_alike(one: HandWritten, other: HandWritten, stack: Stack) -> bool:
     key = one.container.place.credentials.key
     if one.secret is None or other.secret is None:
         return one.container.body == other.container.body
-    own = {name: value for name, value in one.container.body.items() if name not in ("Image", key)}
+    place = one.container.place
+    judged = {"Image", key, *([] if place.container else [place.execution_role])}
+    own = {name: value for name, value in one.container.body.items() if name not in judged}
     rest = {name: value for name, value in other.container.body.items() if name in own}
     siblings = dict(one.container.place.credentials.siblings)
-    if own != rest or not other.container.body.keys() <= {*own, "Image", key, *siblings}:
+    if own != rest or not other.container.body.keys() <= {*own, *judged, *siblings}:
         return False
     site = Site(one.container.resource)
+    if not _has_role(one, other, stack):
+        return False
     for mine, theirs in ((one.images, other.images), (one.secret, other.secret)):
         for leaf, when in leaves(mine, one.container.when):
             for their, holds in leaves(theirs, other.container.when):
@@ -59,6 +63,21 @@ def _is_alike(one: HandWritten, other: HandWritten, stack: Stack) -> bool:
                 if not _is_same(leaf.value, their.value, site):
                     return False
     return True
+
+
+def _has_role(one: HandWritten, other: HandWritten, stack: Stack) -> bool:
+    """Whether one's role is the other's wherever it has one."""
+    key = one.container.place.execution_role
+    mine, theirs = (
+        list(branches(each.container.owner.get(key), (), each.container.around))
+        for each in (one, other)
+    )
+    return all(
+        canonical(role) == canonical(their) or not stack.solver.possible(when.both(holds))
+        for _, role, when in mine
+        if role not in (None, NO_VALUE)
+        for _, their, holds in theirs
+    )
 
 
 def _is_same(one: Json, other: Json, site: Site) -> bool:
