@@ -242,31 +242,30 @@ def _is_declared(written: HandWritten, stack: Stack) -> bool:
 
 def _narrowed(drafts: Iterable[Draft], stack: Stack) -> frozenset[str]:
     """The roles of the template that do nothing but pull images for containers with a block."""
-    paths = {one.path for one in drafts}
-    tasks = {one.written.container.resource.path for one in drafts}
+    tasks = [one.written.container.resource.path for one in drafts]
+    exported = set(references(stack.template.get("Outputs")))
     return frozenset(
         identity(TemplateRole(role))
         for role in stack.resources
         if role.type == "AWS::IAM::Role"
+        and role.logical_id not in exported
         and all(
-            _only_pulls(user, role, tasks, stack)
+            _only_pulls(user, role, tasks)
             for user in stack.resources
             if role.logical_id in set(references(user.body))
             and not user.type.startswith("AWS::IAM")
         )
-        and paths
     )
 
 
-def _only_pulls(user: Resource, role: Resource, tasks: set[Path], stack: Stack) -> bool:
+def _only_pulls(user: Resource, role: Resource, tasks: list[Path]) -> bool:
     """Whether a resource has the role for nothing but to pull images with what it is granted."""
     properties = user.body.get("Properties")
     if user.path not in tasks or user.type == "AWS::CodeBuild::Project":
         return False
     text = [key for key, _ in _members(properties)]
-    hand_written = sum(one.container.resource.path == user.path for one in find_hand_written(stack))
     others = [key for key in text if key in _OTHER_SECRETS]
-    if len(others) != hand_written or set(others) - {"CredentialsParameter"}:
+    if len(others) != tasks.count(user.path) or set(others) - {"CredentialsParameter"}:
         return False
     return not any(
         role.logical_id in set(references(value))

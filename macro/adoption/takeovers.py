@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from macro.adoption.access import Access, Pair, Statement, is_covered, pairs_of
-from macro.adoption.patterns import covers
+from macro.adoption.access import DECRYPT, Access, Pair, Statement, is_covered, pairs_of
+from macro.adoption.patterns import action_covers, covers
 from macro.engine.template.document import NO_VALUE, Json, Path
 from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import references
@@ -65,15 +65,13 @@ def take_over(
 
 
 def _concerns(alike: list[Statement], granted: Mapping[str, list[Pair]], stack: Stack) -> bool:
-    """Whether a statement allows what one of its roles is granted."""
+    """Whether a statement allows what one of its roles is granted, or lets it use a key."""
     return any(
-        statement.is_plain
-        and any(
-            covers((pair.action.lower(),), (other.action.lower(),)) and _is_alike(pair, other)
-            for pair in pairs_of(statement, stack)
-            for other in granted.get(statement.policy.holder, ())
-        )
+        action_covers(pair.action, DECRYPT)
+        or any(action_covers(pair.action, one.action) and _is_alike(pair, one) for one in given)
         for statement in alike
+        if statement.is_plain and (given := granted.get(statement.policy.holder))
+        for pair in pairs_of(statement, stack)
     )
 
 
@@ -124,8 +122,10 @@ def _is_needless(
 
 def _why(pair: Pair, given: Iterable[Pair]) -> str:
     """Why a resource of a statement stays."""
-    alike = [one for one in given if covers((one.action.lower(),), (pair.action.lower(),))]
+    alike = [one for one in given if action_covers(one.action, pair.action)]
     named = [one for one in given if covers(one.resource, pair.resource)]
+    if not named and action_covers(pair.action, DECRYPT):
+        return "it allows a key that no secret of the containers is known to have"
     if not named:
         return "it allows more than the secrets and keys of the containers"
     if not alike:

@@ -108,6 +108,29 @@ def test_adopting_twice_is_adopting_once(stack: Stack) -> None:
     assert second.edits == ()
 
 
+@law
+@given(stacks())
+def test_narrowing_leaves_what_containers_need(stack: Stack) -> None:
+    template = by_hand(stack)
+    adoption = adopt(template, context(stack), narrow=True)
+    assume(adoption.edits)
+    after = again(stack, template, adoption)
+    for intent in stack.deployments:
+        parameters = intent.account.parameters
+        one = Deployment(unroll(template, parameters), intent.account)
+        other = Deployment(unroll(after, parameters), intent.account)
+        for logical_id, expected in intent.containers.items():
+            if logical_id not in one.resources:
+                continue
+            containers = other.containers(logical_id)
+            for container, meant in zip(containers, expected, strict=True):
+                role, secret, key = container.role, meant.secret, meant.key
+                if role and secret and one.may_read(role, secret):
+                    assert other.may_read(role, secret)
+                if role and key and one.may_decrypt(role, key):
+                    assert other.may_decrypt(role, key)
+
+
 def at(node: Json, path: tuple[str | int, ...]) -> Json:
     for step in path:
         node = node[step]  # type: ignore[index]
