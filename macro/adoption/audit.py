@@ -1,7 +1,7 @@
 """An audit of hand-written credentials: what the shorthand would have made impossible.
 
-Every finding is a warning, and there is one only where the template proves it; what a container in
-`Fn::ForEach` may read is not judged.
+Every finding is a warning, and there is one only where the template proves it. What a role may do
+in `Fn::ForEach` is judged where the values of the loop are known.
 """
 
 from __future__ import annotations
@@ -9,19 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from macro.adoption.access import (
-    DECRYPT,
-    READ,
-    Access,
-    Statement,
-    may_allow,
-    read_access,
-)
+from macro.adoption.access import DECRYPT, READ, may_allow, may_deny
 from macro.adoption.hand_written import HandWritten, find_hand_written
 from macro.adoption.patterns import action_covers, covers, pattern_of
+from macro.adoption.policies import Policies, Statement, read_policies, role_key
 from macro.engine.expand import Expansion
 from macro.engine.grants.kms_keys import read_keys
-from macro.engine.grants.permissions import identity
 from macro.engine.grants.roles import TemplateRole, read_role
 from macro.engine.grants.secrets import Reader, Secret, read_secret
 from macro.engine.shorthand.images import find_flaw
@@ -61,30 +54,30 @@ def audit(template: Json, context: Context, expansion: Expansion | None = None) 
     whole = apply(template, expansion.edits) if expansion else template
     assert isinstance(whole, dict)
     stack = Stack(whole, context)
-    access = read_access(stack)
-    problems = [problem for one in found for problem in _audited(one, access, stack)]
+    policies = read_policies(stack)
+    problems = [problem for one in found for problem in _audited(one, policies, stack)]
     return list(dict.fromkeys(problems))
 
 
-def _audited(written: HandWritten, access: Access, stack: Stack) -> Iterator[Problem]:
+def _audited(written: HandWritten, policies: Policies, stack: Stack) -> Iterator[Problem]:
     container = written.container
     if written.secret is None:
         return
-    for site in stack.sites(container.resource):
-        yield from _images(written, site, stack)
-        for leaf, when in leaves(written.secret, container.when):
-            if leaf.value == NO_VALUE or not stack.reached(when, site):
+    yield from _images(written, stack)
+    for leaf, when in leaves(written.secret, container.when):
+        if leaf.value == NO_VALUE or not stack.reached(when, written.site):
+            continue
+        tree = read_secret(
+            leaf.value, when, Reader(container.place.credentials, written.site, stack)
+        )
+        readings: Iterator[tuple[Secret | InvalidValueError, Conditions]] = leaves(tree, when)
+        for secret, holds in readings:
+            if not stack.reached(holds, written.site):
                 continue
-            tree = read_secret(leaf.value, when, Reader(container.place.credentials, site, stack))
-            readings: Iterator[tuple[Secret | InvalidValueError, Conditions]] = leaves(tree, when)
-            for secret, holds in readings:
-                if not stack.reached(holds, site):
-                    continue
-                if isinstance(secret, InvalidValueError):
-                    yield _not_a_secret(secret).at(leaf.path)
-                    continue
-                case = Case(written, leaf.path, holds, secret)
-                yield from _roles(case, site, access, stack)
+            if isinstance(secret, InvalidValueError):
+                yield _not_a_secret(secret).at(leaf.path)
+                continue
+            yield from _roles(Case(written, leaf.path, holds, secret), policies, stack)
 
 
 def _not_a_secret(error: InvalidValueError) -> InvalidValueError:
@@ -92,9 +85,9 @@ def _not_a_secret(error: InvalidValueError) -> InvalidValueError:
     return InvalidValueError(code, error.message, error.fix)
 
 
-def _images(written: HandWritten, site: Site, stack: Stack) -> Iterator[Problem]:
+def _images(written: HandWritten, stack: Stack) -> Iterator[Problem]:
     """The warning of credentials on an image that takes none."""
-    container = written.container
+    container, site = written.container, written.site
     assert written.secret is not None
     opened = [
         when for leaf, when in leaves(written.secret, container.when) if leaf.value != NO_VALUE
@@ -114,9 +107,9 @@ def _images(written: HandWritten, site: Site, stack: Stack) -> Iterator[Problem]
 # Roles
 
 
-def _roles(case: Case, site: Site, access: Access, stack: Stack) -> Iterator[Problem]:
+def _roles(case: Case, policies: Policies, stack: Stack) -> Iterator[Problem]:
     """What is wrong with the roles that are to read a secret."""
-    container = case.written.container
+    container, site = case.written.container, case.written.site
     key = container.place.execution_role
     owner, path = container.owner, (*container.owner_path, key)
     for _, role, around in branches(owner.get(key), path, container.around):
@@ -124,28 +117,30 @@ def _roles(case: Case, site: Site, access: Access, stack: Stack) -> Iterator[Pro
         if not stack.reached(when, site):
             continue
         if role in (None, NO_VALUE):
-            message = f"Nothing reads these credentials: there is no {key}."
-            fix = f"Name a role in {key} that may read the secret."
-            yield Problem("PI606", case.written.path, message, fix)
+            if "Fn::Transform" not in owner:
+                message = f"Nothing reads these credentials: there is no {key}."
+                fix = f"Name a role in {key} that may read the secret."
+                yield Problem("PI606", case.written.path, message, fix)
         elif not container.resource.loops:
             tree = read_role(role, when, site, stack)
             for found, holds in leaves(tree, when):
                 if isinstance(found, TemplateRole) and stack.reached(holds, site):
-                    yield from _role(case, found, holds, site, access, stack)
+                    yield from _role(case, found, holds, policies, stack)
 
 
 def _role(
-    case: Case, role: TemplateRole, when: Conditions, site: Site, access: Access, stack: Stack
+    case: Case, role: TemplateRole, when: Conditions, policies: Policies, stack: Stack
 ) -> Iterator[Problem]:
-    holder = identity(role)
+    holder, site = role_key(role), case.written.site
     of_role = [
         one
-        for one in access.statements
+        for one in policies.statements
         if one.policy.holder == holder and stack.solver.possible(one.when.both(when))
     ]
-    for statement in of_role:
-        yield from _wildcards(statement, role.resource, stack)
-    if holder in access.open_roles:
+    if role.resource.property("PermissionsBoundary") is None and not may_deny(of_role, READ):
+        for statement in of_role:
+            yield from _wildcards(statement, role.resource, stack)
+    if holder in policies.open_roles:
         return
     name = role.resource.logical_id
     targets = [pattern_of(one, when, site, stack) for one in case.secret.resources]
@@ -169,8 +164,11 @@ def _role(
 
 
 def _wildcards(statement: Statement, role: Resource, stack: Stack) -> Iterator[Problem]:
-    """The warnings of resources that stand for all secrets of the account."""
-    if not statement.is_plain or not any(action_covers(one, READ) for one in statement.actions):
+    """The warnings of resources that take in all secrets of the account, unless a condition takes
+    some from them."""
+    if not statement.is_plain or get(statement.body, "Condition"):
+        return
+    if not any(action_covers(one, READ) for one in statement.actions):
         return
     site = Site(statement.policy.carrier)
     every = pattern_of(write(arn_of("secretsmanager", "secret:*")), statement.when, site, stack)

@@ -1,4 +1,4 @@
-"""Hand-written credentials -> the edits that turn them into a block of the shorthand."""
+"""Hand-written credentials -> the edits that turn them into the shorthand."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from macro.engine.template.edits import Edit
 
 
 class Draft(NamedTuple):
-    """A block for hand-written credentials: `key` is the key that it names (None: none), and
-    `grant` whether the role is to be granted the secret."""
+    """The shorthand for hand-written credentials (of a loop: in its first turn).
+
+    `key` is the key that the block names (None: none); `grant`: whether the role is to be granted
+    the secret. `is_listed`: the registry table has the secret, and the image is all that is left.
+    """
 
     written: HandWritten
     key: Json = None
     grant: bool = True
+    is_listed: bool = False
 
     @property
     def path(self) -> Path:
@@ -28,15 +32,30 @@ class Draft(NamedTuple):
 
 
 def block_edits(draft: Draft) -> Iterator[Edit]:
-    """The edits that put the block in the place of the image and the credentials. Image and secret
-    are moved, so that they stay as the author wrote them."""
+    """The edits that put the shorthand in the place of the image and the credentials. Image and
+    secret are moved, so that they stay as the author wrote them."""
     container = draft.written.container
-    shape = container.place.credentials
-    path, credentials = container.path, draft.written.path
+    path = container.path
     block = (*path, NAME)
-    yield Edit("add", block, {}, after=_before_image(container.body))
-    yield Edit("move", (*block, "Image"), source=(*path, "Image"))
-    secret = draft.written.secret
+    if draft.is_listed:
+        after = _before_image(container.body)
+        yield Edit("move", block, source=(*path, "Image"), after=after)
+        yield Edit("remove", draft.written.path)
+    else:
+        yield Edit("add", block, {}, after=_before_image(container.body))
+        yield Edit("move", (*block, "Image"), source=(*path, "Image"))
+        yield from _secret_edits(draft, block)
+    for key, value in container.place.credentials.siblings:
+        beside = leaves(forked(container.body.get(key), ()), ALWAYS)
+        if all(leaf.value in (value, NO_VALUE) for leaf, _ in beside):
+            yield Edit("remove", (*path, key))
+
+
+def _secret_edits(draft: Draft, block: Path) -> Iterator[Edit]:
+    """The edits that move the secret into the block, add what else it says, and take the
+    credentials out."""
+    container, credentials = draft.written.container, draft.written.path
+    shape, secret = container.place.credentials, draft.written.secret
     is_moved = False
     if isinstance(secret, Leaf):
         yield Edit("move", (*block, "Secret"), source=secret.path)
@@ -58,10 +77,6 @@ def block_edits(draft: Draft) -> Iterator[Edit]:
         yield Edit("add", (*block, "Grant"), False)
     if not is_moved:
         yield Edit("remove", credentials)
-    for key, value in shape.siblings:
-        beside = leaves(forked(container.body.get(key), ()), ALWAYS)
-        if all(leaf.value in (value, NO_VALUE) for leaf, _ in beside):
-            yield Edit("remove", (*path, key))
 
 
 def _before_image(body: dict[str, Json]) -> str | None:

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from macro.adoption.policies import role_key
+from macro.adoption.unrolled import unrolled
+from macro.engine.grants.roles import NamedRole, TemplateRole, read_role
+from macro.engine.grants.secrets import Reader, Secret, read_secret
 from macro.engine.shorthand.containers import Container, find_containers
 from macro.engine.shorthand.places import Credentials
 from macro.engine.shorthand.spelling import NAME
-from macro.engine.template.choices import Fork, Leaf, forked, graft, leaves
-from macro.engine.template.conditions import ALWAYS
+from macro.engine.template.choices import Fork, Leaf, branches, forked, graft, leaves
+from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, intrinsic
 from macro.engine.template.intrinsics import is_text
-from macro.engine.template.stack import Stack
+from macro.engine.template.problems import InvalidValueError
+from macro.engine.template.stack import Site, Stack
 
 
 class HandWritten(NamedTuple):
-    """A container whose credentials are written by hand, at `path`.
+    """A container whose credentials are written by hand, at `path`; in a loop, that of one turn.
 
     `secret` is what the credentials name in every case, `AWS::NoValue` where there are none; None:
     they are not of the form that the resource type takes, so nothing is known of them.
@@ -32,10 +37,16 @@ class HandWritten(NamedTuple):
         body, path = self.container.body, self.container.path
         return forked(body.get("Image"), (*path, "Image"))
 
+    @property
+    def site(self) -> Site:
+        """From where its values are read."""
+        return Site(self.container.resource)
+
 
 def find_hand_written(stack: Stack) -> Iterator[HandWritten]:
-    """The containers of a template that have credentials, and no shorthand."""
-    for resource in stack.resources:
+    """The containers of a template that have credentials, and no shorthand; those in loops once for
+    each turn."""
+    for resource in unrolled(stack):
         for container in find_containers(resource):
             shape = container.place.credentials
             if shape.key not in container.body or NAME in container.body:
@@ -69,3 +80,44 @@ def _is_of_form(value: Json, shape: Credentials) -> bool:
     return value == {shape.parameter: value.get(shape.parameter), **constants} and all(
         leaf.value == NO_VALUE or is_text(leaf.value) for leaf, _ in leaves(secret, ALWAYS)
     )
+
+
+class RoleInCase(NamedTuple):
+    """A role that a container has in one case: its key (None: no policy of this stack can be
+    attached to it), and the role itself where the template declares it."""
+
+    key: str | None
+    declared: TemplateRole | None
+    when: Conditions
+
+
+def roles_of(written: HandWritten, stack: Stack) -> list[RoleInCase]:
+    """The roles of a container, as far as some deployment has them."""
+    container = written.container
+    role = container.owner.get(container.place.execution_role)
+    found: list[RoleInCase] = []
+    for _, value, when in branches(role, (), container.around):
+        if value in (None, NO_VALUE) or not stack.possible(when, written.site):
+            continue
+        readings: Iterator[tuple[TemplateRole | NamedRole | InvalidValueError, Conditions]]
+        readings = leaves(read_role(value, when, written.site, stack), when)
+        for one, holds in readings:
+            if isinstance(one, InvalidValueError):
+                found.append(RoleInCase(None, None, holds))
+            else:
+                declared = one if isinstance(one, TemplateRole) else None
+                found.append(RoleInCase(role_key(one), declared, holds))
+    return found
+
+
+def is_declared(written: HandWritten, stack: Stack) -> bool:
+    """Whether the template declares each secret of a container, and so says what its key is."""
+    assert written.secret is not None
+    reader = Reader(written.container.place.credentials, written.site, stack)
+    for leaf, when in leaves(written.secret, written.container.when):
+        if leaf.value == NO_VALUE:
+            continue
+        for secret, _ in leaves(read_secret(leaf.value, when, reader), when):
+            if not isinstance(secret, Secret) or not secret.declarations:
+                return False
+    return True

@@ -6,15 +6,25 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elem
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import Json
-from macro.engine.template.intrinsics import Text, Unknown, attribute, join, parse
+from macro.engine.template.intrinsics import (
+    Text,
+    Unknown,
+    attribute,
+    join,
+    literal_parts,
+    parse,
+    split,
+)
 from macro.engine.template.stack import Site, Stack
 
 _PARTITION = Unknown({"Ref": "AWS::Partition"})
+_REGION = Unknown({"Ref": "AWS::Region"})
+_ACCOUNT = Unknown({"Ref": "AWS::AccountId"})
 _SUFFIX = Unknown({"Ref": "AWS::URLSuffix"})
 
 SERVICES = {
@@ -76,6 +86,28 @@ def service_of(pattern: Text, site: Site, stack: Stack) -> str | None:
     return None
 
 
+def arn_pattern(text: Text, site: Site, stack: Stack) -> Text | None:
+    """What is known of the ARN of the template's secret or key that a text names; None: it names
+    none.
+
+    CloudFormation begins the name that it makes up for a secret with the logical id:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html
+    """
+    if len(text) != 1 or isinstance(text[0], str) or not (named := attribute(text[0].value)):
+        return None
+    found = stack.resource(named[0], site)
+    service = SERVICES.get(found.type) if found else None
+    if found is None or service is None:
+        return None
+    place = ("arn:", _PARTITION, f":{service}:", _REGION, ":", _ACCOUNT)
+    if service == "kms":
+        return join(*place, ":key/", *text)
+    name = found.property("Name")
+    if name is None:
+        return join(*place, f":secret:{found.logical_id}-", *text)
+    return join(*place, ":secret:", *pattern_of(name, found.when, Site(found), stack), "-", *text)
+
+
 Symbol: TypeAlias = str | Unknown
 
 
@@ -95,7 +127,17 @@ def covers(wide: Text, narrow: Text) -> bool:
 
 def may_meet(one: Text, other: Text) -> bool:
     """Whether two patterns may match the same: false only where it is known that they do not."""
+    fields = [split(text, ":", 5) for text in (one, other)]
+    if all(len(found) == 6 and not _has_star(found[:5]) for found in fields):
+        return all(_may_meet(*pair) for pair in zip(*fields, strict=True))
+    return _may_meet(one, other)
 
+
+def _has_star(fields: Iterable[Text]) -> bool:
+    return any("*" in literal_parts(field) for field in fields)
+
+
+def _may_meet(one: Text, other: Text) -> bool:
     def fits(left: Symbol, right: Symbol) -> bool:
         return left == right or "?" in (left, right)
 

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from macro.adoption.access import Pair, Statement, is_covered, pairs_of, read_access
+from macro.adoption.access import Granted, is_covered, pairs_by_role, pairs_of
 from macro.adoption.hand_written import HandWritten, find_hand_written
+from macro.adoption.narrowing import Narrowing
+from macro.adoption.policies import Statement, read_policies
 from macro.engine.template.arn import arn_of
 from macro.engine.template.choices import branches, leaves
-from macro.engine.template.document import NO_VALUE, Json, canonical
+from macro.engine.template.document import NO_VALUE, Json, Path, canonical
 from macro.engine.template.intrinsics import join, parse, write
+from macro.engine.template.loops import Turn
 from macro.engine.template.stack import Site, Stack
 
 
-def doubts(
-    before: Stack, after: Stack, granted: Mapping[str, list[Pair]], narrowed: frozenset[str]
-) -> Iterator[str]:
-    """What is not proven of a template, `after`, that has come of adopting `before` and expanding
-    the result, which grants roles (by their identities) what `granted` has. Nothing: every
-    container has the same image and credentials, and every role the access that it had, with
-    nothing more than was granted. The roles in `narrowed` may have lost more.
+def doubts(before: Stack, after: Granted, narrowed: Narrowing) -> Iterator[str]:
+    """What is not proven of a template that was adopted and expanded, `after`, where `before` is
+    what its author deploys. Nothing: every container has the same image, credentials and role, and
+    every role the access that it had, with nothing more than its containers need. The roles in
+    `narrowed` may have lost more.
     """
-    yield from _containers(before, after)
-    yield from _access(before, after, granted, narrowed)
-    if _transforms(before) != _transforms(after):
+    yield from _containers(before, after.stack)
+    yield from _access(before, after, narrowed)
+    if _transforms(before) != _transforms(after.stack):
         yield "another transform of the template would be lost"
 
 
@@ -33,11 +34,15 @@ def _transforms(stack: Stack) -> list[str]:
 
 
 def _containers(before: Stack, after: Stack) -> Iterator[str]:
-    found = {one.container.path: one for one in find_hand_written(after)}
+    found = {_place(one): one for one in find_hand_written(after)}
     for one in find_hand_written(before):
-        other = found.get(one.container.path)
-        if other is None or not _is_alike(one, other, before):
+        other = found.pop(_place(one), None)
+        if other is None or not _is_alike(one, other, after):
             yield f"a container of {one.container.resource.logical_id} would be another"
+
+
+def _place(written: HandWritten) -> tuple[Path, Turn]:
+    return written.container.path, written.container.resource.turn
 
 
 def _is_alike(one: HandWritten, other: HandWritten, stack: Stack) -> bool:
@@ -52,7 +57,6 @@ def _is_alike(one: HandWritten, other: HandWritten, stack: Stack) -> bool:
     siblings = dict(one.container.place.credentials.siblings)
     if own != rest or not other.container.body.keys() <= {*own, *judged, *siblings}:
         return False
-    site = Site(one.container.resource)
     if not _has_role(one, other, stack):
         return False
     for mine, theirs in ((one.images, other.images), (one.secret, other.secret)):
@@ -60,7 +64,7 @@ def _is_alike(one: HandWritten, other: HandWritten, stack: Stack) -> bool:
             for their, holds in leaves(theirs, other.container.when):
                 if not stack.solver.possible(when.both(holds)):
                     continue
-                if not _is_same(leaf.value, their.value, site):
+                if not _is_same(leaf.value, their.value, one.site):
                     return False
     return True
 
@@ -91,34 +95,32 @@ def _is_same(one: Json, other: Json, site: Site) -> bool:
     return canonical(arn) == canonical(other)
 
 
-def _access(
-    before: Stack, after: Stack, granted: Mapping[str, list[Pair]], narrowed: frozenset[str]
-) -> Iterator[str]:
-    old, new = read_access(before).statements, read_access(after).statements
+def _access(before: Stack, after: Granted, narrowed: Narrowing) -> Iterator[str]:
+    old, new = read_policies(before).statements, read_policies(after.stack).statements
     same = {_key(one) for one in old} & {_key(one) for one in new}
-    lost = [one for one in old if _key(one) not in same]
-    added = [one for one in new if _key(one) not in same]
-    existing = {resource.path for resource in before.resources}
-    had, have = _pairs(old, before), _pairs(new, after)
-    for one in lost:
+    solver = after.stack.solver
+    had, have = pairs_by_role(old, before), pairs_by_role(new, after.stack)
+    for one in old:
+        if _key(one) in same:
+            continue
         holder = one.policy.holder
         if not one.is_plain:
             yield "a statement would be lost"
-        elif holder not in narrowed and not all(
-            is_covered(pair, have.get(holder, []), before) for pair in pairs_of(one, before)
+        elif holder not in narrowed.roles and not all(
+            is_covered(pair, have.get(holder, []), solver) for pair in pairs_of(one, before)
         ):
             yield "a role would lose access"
-    for one in added:
+    for one in new:
+        if _key(one) in same:
+            continue
         holder = one.policy.holder
-        if one.policy.kind == "inline" and one.policy.carrier.path not in existing:
-            continue  # a role that is new, for a container that had none
-        allowed = [*had.get(holder, ()), *granted.get(holder, ())]
+        allowed = [*had.get(holder, ()), *after.pairs.get(holder, ())]
         if not one.is_plain or not all(
-            is_covered(pair, allowed, after) for pair in pairs_of(one, after)
+            is_covered(pair, allowed, solver) for pair in pairs_of(one, after.stack)
         ):
             yield "a role would have access that its containers do not need"
-    for holder, wanted in granted.items():
-        if not all(is_covered(pair, have.get(holder, []), after) for pair in wanted):
+    for holder, wanted in after.pairs.items():
+        if not all(is_covered(pair, have.get(holder, []), solver) for pair in wanted):
             yield "a role would not have the access that its containers need"
 
 
@@ -126,11 +128,3 @@ def _key(statement: Statement) -> str:
     """The same for statements that say the same of a role under the same conditions."""
     when: Json = [[name, truth] for name, truth in sorted(statement.when)]
     return canonical([statement.policy.holder, when, statement.body])
-
-
-def _pairs(statements: tuple[Statement, ...], stack: Stack) -> dict[str, list[Pair]]:
-    found: dict[str, list[Pair]] = {}
-    for statement in statements:
-        if statement.is_plain:
-            found.setdefault(statement.policy.holder, []).extend(pairs_of(statement, stack))
-    return found

@@ -18,14 +18,23 @@ def adopt_files(options: argparse.Namespace) -> int:
     a file could be adopted. Raises UsageError."""
     if options.check and not (options.output or options.output_dir):
         options.in_place = True  # what is compared is the file itself
-    change = partial(_change, narrow=options.narrow, transform=not options.no_transform)
+    change = partial(
+        _change,
+        narrow=options.narrow,
+        transform=not options.no_transform,
+        registry_table=options.registry_table,
+    )
     marks = tuple(sorted({place.credentials.key for place in PLACES}))
     return expand_files(
         options, Work(change, marks, "adopt", writes_expansions=False)
     )
 
 
-def _change(template: Json, context: Context, *, narrow: bool, transform: bool) -> Expansion:
+def _change(
+    template: Json, context: Context, *, narrow: bool, transform: bool, registry_table: bool
+) -> Expansion:
     """What adopting a template comes to, in the form that an expansion has."""
-    adoption = adopt(template, context, narrow=narrow, transform=transform)
+    adoption = adopt(
+        template, context, narrow=narrow, transform=transform, registry_table=registry_table
+    )
     return Expansion(adoption.edits, adoption.problems, adoption.notes)

@@ -183,6 +183,12 @@ def _add_adopt(commands: _Commands[argparse.ArgumentParser]) -> None:
         " (default: no)",
     )
     group.add_argument(
+        "--registry-table",
+        action="store_true",
+        help="move secrets that several containers share into Metadata.PrivateImage.Registries"
+        " (default: no)",
+    )
+    group.add_argument(
         "--no-transform",
         action="store_true",
         help="add no Transform, for templates that you expand before the deploy (default: add it)",

@@ -1,0 +1,165 @@
+"""Hand-written credentials -> drafts of the shorthand for them: which containers, which key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from macro.adoption.access import DECRYPT, Pair, pairs_of
+from macro.adoption.blocks import Draft, block_edits
+from macro.adoption.hand_written import HandWritten, is_declared, roles_of
+from macro.adoption.policies import Policies
+from macro.engine.expand import expand
+from macro.engine.template.choices import choice
+from macro.engine.template.document import NO_VALUE, Json, Path, get
+from macro.engine.template.edits import Edit, apply
+from macro.engine.template.intrinsics import mentions
+from macro.engine.template.problems import Problem
+from macro.engine.template.resources import Resource
+from macro.engine.template.stack import Stack
+
+
+class Drafts(NamedTuple):
+    """The drafts of the containers that are adopted, and notes on those that stay as they are."""
+
+    drafts: tuple[Draft, ...] = ()
+    notes: tuple[Problem, ...] = ()
+
+
+def draft(found: Iterable[HandWritten], policies: Policies, narrow: bool, stack: Stack) -> Drafts:
+    """The shorthand for every container that can have it."""
+    by_path: dict[Path, list[HandWritten]] = {}
+    for written in found:
+        by_path.setdefault(written.container.path, []).append(written)
+    drafts: list[Draft] = []
+    notes: list[Problem] = []
+    for turns in by_path.values():
+        if why := next(filter(None, map(_obstacle, turns)), None):
+            notes.append(_left(turns[0], *why))
+        else:
+            drafts.append(_of_turns([_draft(one, policies, narrow, stack) for one in turns]))
+    return Drafts(tuple(drafts), tuple(notes))
+
+
+def _obstacle(written: HandWritten) -> tuple[str, str] | None:
+    """Why image and credentials cannot be moved, and what helps."""
+    container = written.container
+    fix = "Write the shorthand by hand."
+    if written.secret is None:
+        return "its credentials are not of the form that this resource takes.", fix
+    if container.body.get("Image") is None:
+        return "it has no image.", fix
+    if container.resource.loops:
+        fix = "Give the values of the collection's parameters with -p."
+        return "it is in Fn::ForEach, and the values of the loop are not known.", fix
+    if "Fn::Transform" in container.body:
+        return "a macro works on it.", fix
+    return None
+
+
+def _left(written: HandWritten, why: str, fix: str) -> Problem:
+    return Problem("PI651", written.path, f"This container stays as it is: {why}", fix)
+
+
+def _of_turns(turns: list[Draft]) -> Draft:
+    """One draft for all turns of a loop."""
+    first = turns[0]
+    is_key_shared = all(one.key == first.key for one in turns)
+    return first._replace(
+        key=first.key if is_key_shared else None, grant=any(one.grant for one in turns)
+    )
+
+
+def _draft(written: HandWritten, policies: Policies, narrow: bool, stack: Stack) -> Draft:
+    """The block for a container: its key is the one that its roles may use already; a role outside
+    of the template keeps what it has."""
+    roles = roles_of(written, stack)
+    holders = {role.key for role in roles}
+    known = {one.policy.holder for one in policies.statements}
+    if roles and all(
+        role.key is None or (role.declared is None and role.key not in known) for role in roles
+    ):
+        return Draft(written, grant=False)
+    if is_declared(written, stack):
+        return Draft(written)
+    keys: list[Json] = []
+    for statement in policies.statements:
+        if not statement.is_plain or statement.policy.holder not in holders:
+            continue
+        for pair in pairs_of(statement, stack):
+            if pair.action.lower() != DECRYPT.lower() or not (pair.condition or narrow):
+                continue
+            value = _key_of(pair, statement.body, statement.policy.carrier, written, stack)
+            if value not in keys:
+                keys.append(value)
+    return Draft(written, keys[0] if len(keys) == 1 and keys[0] != "*" else None)
+
+
+def _key_of(
+    pair: Pair, statement: Json, carrier: Resource, written: HandWritten, stack: Stack
+) -> Json:
+    """The key of a statement as the block of a container can name it; None: it cannot."""
+    aliases = get(statement, "Condition", "ForAnyValue:StringEquals", "kms:ResourceAliases")
+    value = aliases or value_at(stack.template, pair.path)
+    missing = sorted(pair.when.without(written.container.when))
+    if carrier.turn != written.container.resource.turn and (
+        missing or mentions(value, (name for name, _ in carrier.turn))
+    ):
+        return None
+    for name, truth in missing:
+        value = choice(name, *((value, NO_VALUE) if truth else (NO_VALUE, value)))
+    return value
+
+
+def value_at(template: Json, path: Path) -> Json:
+    """The value at a path of the template."""
+    node = template
+    for step in path:
+        node = node[step]  # type: ignore[index]
+    return node
+
+
+def expandable(found: Drafts, call: list[Edit], stack: Stack) -> Drafts:
+    """The drafts that the engine has nothing against. A key that it does not take is left out of
+    its block, and so is the grant to a role that can have none."""
+    drafts = list(found.drafts)
+    notes = list(found.notes)
+    while drafts:
+        problems = expand(adopted(drafts, call, stack).template, stack.context).problems
+        if not problems:
+            break
+        kept: list[Draft] = []
+        for one in drafts:
+            own = [problem for problem in problems if _is_about(problem, one)]
+            if not own:
+                kept.append(one)
+            elif one.key is not None:
+                kept.append(one._replace(key=None))
+            elif one.grant and all(problem.code.startswith("PI4") for problem in own):
+                kept.append(one._replace(grant=False))
+            else:
+                notes.append(_left(one.written, own[0].message, own[0].fix))
+        if kept == drafts:
+            notes += [_left(one.written, problems[0].message, problems[0].fix) for one in drafts]
+            kept = []
+        drafts = kept
+    return Drafts(tuple(drafts), tuple(notes))
+
+
+def _is_about(problem: Problem, one: Draft) -> bool:
+    container = one.written.container
+    role = (*container.owner_path, container.place.execution_role)
+    return any(problem.path[: len(path)] == path for path in (container.path, role))
+
+
+def adopted(drafts: Iterable[Draft], call: Iterable[Edit], stack: Stack) -> Stack:
+    """The template with the shorthand, and all of its statements."""
+    template = apply(stack.template, [*draft_edits(drafts), *call])
+    assert isinstance(template, dict)
+    return Stack(template, stack.context)
+
+
+def draft_edits(drafts: Iterable[Draft]) -> Iterator[Edit]:
+    """The edits of all drafts."""
+    for one in drafts:
+        yield from block_edits(one)
