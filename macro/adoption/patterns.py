@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from macro.engine.template.conditions import Conditions
-from macro.engine.template.document import Json
+from macro.engine.template.document import NO_VALUE, Json
 from macro.engine.template.intrinsics import (
     Text,
     Unknown,
@@ -103,7 +103,7 @@ def arn_pattern(text: Text, site: Site, stack: Stack) -> Text | None:
     if service == "kms":
         return join(*place, ":key/", *text)
     name = found.property("Name")
-    if name is None:
+    if name in (None, NO_VALUE):
         return join(*place, f":secret:{found.logical_id}-", *text)
     return join(*place, ":secret:", *pattern_of(name, found.when, Site(found), stack), "-", *text)
 

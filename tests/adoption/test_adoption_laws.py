@@ -95,8 +95,8 @@ def test_adopting_an_expansion_gives_back_the_shorthand(stack: Stack) -> None:
     adopted = apply(template, adoption.edits)
     for one in found:
         if one.path not in left:
-            body = one.container.body
-            assert at(adopted, (*one.container.path, "PrivateImage", "Image")) == body["Image"]
+            path = one.container.path
+            assert at(adopted, (*path, "PrivateImage", "Image")) == at(template, (*path, "Image"))
     assert get(adopted, "Transform") or not adoption.edits
 
 

