@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from macro.adoption.patterns import (
     action_covers,
-    arn_pattern,
     covers,
+    has_slash,
     in_one_partition,
     may_meet,
+    named_by,
     pattern_of,
     service_of,
 )
@@ -63,10 +64,13 @@ def may_deny(statements: Iterable[Statement], action: str) -> bool:
 
 def _may_be(pattern: Text, target: Text, site: Site, stack: Stack) -> bool:
     """Whether a pattern may match a target; two resources of the template are not one."""
-    one, other = (arn_pattern(text, site, stack) for text in (pattern, target))
-    if one and other:
+    own, other = (named_by(text, site, stack) for text in (pattern, target))
+    if own and other:
         return pattern == target
-    return may_meet(one or pattern, other or target)
+    for named, text in ((own, target), (other, pattern)):
+        if named and named.is_generated and has_slash(text):
+            return False
+    return may_meet(own.arn if own else pattern, other.arn if other else target)
 
 
 class Pair(NamedTuple):
@@ -164,10 +168,10 @@ def is_covered(pair: Pair, others: Iterable[Pair], solver: ConditionSolver) -> b
         and other.condition in (None, pair.condition)
         and covers(other.resource, pair.resource)
     ]
-    return _is_always(pair.when, found, solver)
+    return is_always(pair.when, found, solver)
 
 
-def _is_always(when: Conditions, others: list[Conditions], solver: ConditionSolver) -> bool:
+def is_always(when: Conditions, others: list[Conditions], solver: ConditionSolver) -> bool:
     """Whether, wherever some conditions hold, one of the others holds too."""
     cases = [when]
     for other in others:

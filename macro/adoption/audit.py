@@ -12,10 +12,10 @@ from typing import NamedTuple
 from macro.adoption.access import DECRYPT, READ, may_allow, may_deny
 from macro.adoption.hand_written import HandWritten, find_hand_written
 from macro.adoption.patterns import action_covers, covers, pattern_of
-from macro.adoption.policies import Policies, Statement, read_policies, role_key
+from macro.adoption.policies import Policies, Statement, declared, read_policies, role_key
 from macro.engine.expand import Expansion
 from macro.engine.grants.kms_keys import read_keys
-from macro.engine.grants.roles import TemplateRole, read_role
+from macro.engine.grants.roles import Role, read_role
 from macro.engine.grants.secrets import Reader, Secret, read_secret
 from macro.engine.shorthand.images import find_flaw
 from macro.engine.template.arn import arn_of
@@ -123,13 +123,15 @@ def _roles(case: Case, policies: Policies, stack: Stack) -> Iterator[Problem]:
                 yield Problem("PI606", case.written.path, message, fix)
         elif not container.resource.loops:
             tree = read_role(role, when, site, stack)
-            for found, holds in leaves(tree, when):
-                if isinstance(found, TemplateRole) and stack.reached(holds, site):
+            readings: Iterator[tuple[Role | InvalidValueError, Conditions]] = leaves(tree, when)
+            for read, holds in readings:
+                found = None if isinstance(read, InvalidValueError) else declared(read, site, stack)
+                if found and stack.reached(holds, site):
                     yield from _role(case, found, holds, policies, stack)
 
 
 def _role(
-    case: Case, role: TemplateRole, when: Conditions, policies: Policies, stack: Stack
+    case: Case, role: Resource, when: Conditions, policies: Policies, stack: Stack
 ) -> Iterator[Problem]:
     holder, site = role_key(role), case.written.site
     of_role = [
@@ -137,12 +139,12 @@ def _role(
         for one in policies.statements
         if one.policy.holder == holder and stack.solver.possible(one.when.both(when))
     ]
-    if role.resource.property("PermissionsBoundary") is None and not may_deny(of_role, READ):
+    if role.property("PermissionsBoundary") is None and not may_deny(of_role, READ):
         for statement in of_role:
-            yield from _wildcards(statement, role.resource, stack)
+            yield from _wildcards(statement, role, stack)
     if holder in policies.open_roles:
         return
-    name = role.resource.logical_id
+    name = role.logical_id
     targets = [pattern_of(one, when, site, stack) for one in case.secret.resources]
     readable = any(may_allow(one, READ, targets, stack) for one in of_role)
     if not readable and not _has_resource_policy(stack):

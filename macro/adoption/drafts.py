@@ -77,7 +77,7 @@ def _draft(written: HandWritten, policies: Policies, narrow: bool, stack: Stack)
     holders = {role.key for role in roles}
     known = {one.policy.holder for one in policies.statements}
     if roles and all(
-        role.key is None or (role.declared is None and role.key not in known) for role in roles
+        role.key is None or (role.resource is None and role.key not in known) for role in roles
     ):
         return Draft(written, grant=False)
     if is_declared(written, stack):

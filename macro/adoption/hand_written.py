@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from macro.adoption.policies import role_key
+from macro.adoption.policies import declared, role_key
 from macro.adoption.unrolled import unrolled
 from macro.engine.grants.roles import NamedRole, TemplateRole, read_role
 from macro.engine.grants.secrets import Reader, Secret, read_secret
@@ -14,9 +14,10 @@ from macro.engine.shorthand.places import Credentials
 from macro.engine.shorthand.spelling import NAME
 from macro.engine.template.choices import Fork, Leaf, branches, forked, graft, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions
-from macro.engine.template.document import NO_VALUE, Json, Path, intrinsic
+from macro.engine.template.document import NO_VALUE, Json, Path, canonical, intrinsic
 from macro.engine.template.intrinsics import is_text
 from macro.engine.template.problems import InvalidValueError
+from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Site, Stack
 
 
@@ -84,10 +85,10 @@ def _is_of_form(value: Json, shape: Credentials) -> bool:
 
 class RoleInCase(NamedTuple):
     """A role that a container has in one case: its key (None: no policy of this stack can be
-    attached to it), and the role itself where the template declares it."""
+    attached to it), and its resource where the template declares it."""
 
     key: str | None
-    declared: TemplateRole | None
+    resource: Resource | None
     when: Conditions
 
 
@@ -104,9 +105,10 @@ def roles_of(written: HandWritten, stack: Stack) -> list[RoleInCase]:
         for one, holds in readings:
             if isinstance(one, InvalidValueError):
                 found.append(RoleInCase(None, None, holds))
-            else:
-                declared = one if isinstance(one, TemplateRole) else None
-                found.append(RoleInCase(role_key(one), declared, holds))
+            elif resource := declared(one, written.site, stack):
+                found.append(RoleInCase(role_key(resource), resource, holds))
+            elif isinstance(one, NamedRole):
+                found.append(RoleInCase(canonical(one.name), None, holds))
     return found
 
 

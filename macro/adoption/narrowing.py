@@ -9,7 +9,6 @@ from macro.adoption.blocks import Draft
 from macro.adoption.hand_written import HandWritten, is_declared, roles_of
 from macro.adoption.policies import ROLE, role_key
 from macro.adoption.unrolled import unrolled
-from macro.engine.grants.roles import TemplateRole
 from macro.engine.template.document import Json, Path, canonical
 from macro.engine.template.intrinsics import references
 from macro.engine.template.resources import Resource
@@ -22,8 +21,9 @@ _TASK_ROLES = ("TaskRoleArn", "JobRoleArn")
 
 class Narrowing(NamedTuple):
     """The roles (their keys) that are left with the secrets of their containers; of those in
-    `keyed` the template says all keys, too."""
+    `keyed` the template says all keys, too. `is_wanted`: what is not narrowed has a reason."""
 
+    is_wanted: bool = False
     roles: frozenset[str] = frozenset()
     keyed: frozenset[str] = frozenset()
 
@@ -43,18 +43,18 @@ def narrowing(drafts: Iterable[Draft], found: Iterable[HandWritten], stack: Stac
             unkeyed |= keys
     resources = list(unrolled(stack))
     if any(resource.loops for resource in resources):
-        return Narrowing()  # what such a resource refers to is not known
+        return Narrowing(True)  # what such a resource refers to is not known
     credentials = {one.written.path for one in adopted.values()}
     exported = set(references(stack.template.get("Outputs")))
     roles = frozenset(
-        role_key(TemplateRole(role))
+        role_key(role)
         for role in resources
         if role.type == ROLE
-        and role_key(TemplateRole(role)) not in kept
+        and role_key(role) not in kept
         and role.logical_id not in exported
         and all(_only_pulls(user, role, credentials) for user in _users(role, resources))
     )
-    return Narrowing(roles, roles - unkeyed)
+    return Narrowing(True, roles, roles - unkeyed)
 
 
 def _users(role: Resource, resources: Iterable[Resource]) -> Iterator[Resource]:

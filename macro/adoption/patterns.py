@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json
@@ -86,13 +86,16 @@ def service_of(pattern: Text, site: Site, stack: Stack) -> str | None:
     return None
 
 
-def arn_pattern(text: Text, site: Site, stack: Stack) -> Text | None:
-    """What is known of the ARN of the template's secret or key that a text names; None: it names
-    none.
+class Named(NamedTuple):
+    """The ARN of a secret or key that the template declares, as far as it is known. `is_generated`:
+    CloudFormation makes up the name, which has the logical id in it and no slash."""
 
-    CloudFormation begins the name that it makes up for a secret with the logical id:
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html
-    """
+    arn: Text
+    is_generated: bool
+
+
+def named_by(text: Text, site: Site, stack: Stack) -> Named | None:
+    """The template's secret or key that a text refers to; None: it refers to none."""
     if len(text) != 1 or isinstance(text[0], str) or not (named := attribute(text[0].value)):
         return None
     found = stack.resource(named[0], site)
@@ -101,11 +104,13 @@ def arn_pattern(text: Text, site: Site, stack: Stack) -> Text | None:
         return None
     place = ("arn:", _PARTITION, f":{service}:", _REGION, ":", _ACCOUNT)
     if service == "kms":
-        return join(*place, ":key/", *text)
+        return Named(join(*place, ":key/", *text), False)
     name = found.property("Name")
     if name in (None, NO_VALUE):
-        return join(*place, f":secret:{found.logical_id}-", *text)
-    return join(*place, ":secret:", *pattern_of(name, found.when, Site(found), stack), "-", *text)
+        own: Text = (Unknown({"Ref": "AWS::StackName"}), found.logical_id)
+    else:
+        own = pattern_of(name, found.when, Site(found), stack)
+    return Named(join(*place, ":secret:", *own, "-", *text), name in (None, NO_VALUE))
 
 
 Symbol: TypeAlias = str | Unknown
@@ -131,6 +136,11 @@ def may_meet(one: Text, other: Text) -> bool:
     if all(len(found) == 6 and not _has_star(found[:5]) for found in fields):
         return all(_may_meet(*pair) for pair in zip(*fields, strict=True))
     return _may_meet(one, other)
+
+
+def has_slash(pattern: Text) -> bool:
+    """Whether the last field of an ARN has a slash in it for sure."""
+    return "/" in literal_parts(split(pattern, ":", -1)[-1])
 
 
 def _has_star(fields: Iterable[Text]) -> bool:

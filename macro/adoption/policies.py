@@ -101,12 +101,18 @@ class Policies(NamedTuple):
     open_roles: frozenset[str]
 
 
-def role_key(role: TemplateRole | NamedRole) -> str:
-    """The same for roles that are one: in each turn of a loop there is another."""
-    if isinstance(role, NamedRole):
-        return canonical(role.name)
-    resource = role.resource
-    return canonical([*resource.path, *(item for pair in resource.turn for item in pair)])
+def role_key(role: Resource) -> str:
+    """The same for roles of the template that are one: in each turn of a loop there is another."""
+    return canonical([*role.path, *(item for pair in role.turn for item in pair)])
+
+
+def declared(role: TemplateRole | NamedRole, site: Site, stack: Stack) -> Resource | None:
+    """The role of the template that a role is, which a site names; None: it is none of them."""
+    if isinstance(role, TemplateRole):
+        return role.resource
+    named = attribute(role.name)  # one that another loop makes is read as a name
+    found = stack.resource(named[0], site) if named else None
+    return found if found and found.type == ROLE else None
 
 
 def read_policies(stack: Stack) -> Policies:
@@ -123,7 +129,7 @@ def _attached(resource: Resource, stack: Stack) -> Iterator[Attached]:
     if resource.loops:
         return
     if resource.type == ROLE:
-        holder = role_key(TemplateRole(resource))
+        holder = role_key(resource)
         for at, item, when in _items(resource, "Policies"):
             document = get(item, "PolicyDocument")
             yield Attached(holder, resource, at, document, (*at, "PolicyDocument"), when, "inline")
@@ -183,11 +189,10 @@ def _holders(
         for role, holds in readings:
             if isinstance(role, InvalidValueError):
                 yield role, value, holds
-            elif isinstance(role, NamedRole):
-                # A name is one by how it is written: the engine would read it anew.
-                yield canonical(value), value, holds
             else:
-                yield role_key(role), value, holds
+                found = declared(role, Site(resource), stack)
+                # A name is one by how it is written: the engine would read it anew.
+                yield role_key(found) if found else canonical(value), value, holds
 
 
 # Roles of which the template does not say all
@@ -201,7 +206,7 @@ def _open_roles(resources: list[Resource], stack: Stack) -> Iterator[str]:
     for role in roles:
         by_name = is_name_hidden and role.property("RoleName") is not None
         if is_hidden or by_name or _is_open(role, stack):
-            yield role_key(TemplateRole(role))
+            yield role_key(role)
 
 
 def _is_changed_by_others(stack: Stack) -> bool:

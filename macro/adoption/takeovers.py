@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from macro.adoption.access import DECRYPT, Granted, Pair, is_covered, pairs_of
+from macro.adoption.access import DECRYPT, Granted, Pair, is_always, is_covered, pairs_of
 from macro.adoption.narrowing import Narrowing
 from macro.adoption.patterns import action_covers, covers
 from macro.adoption.policies import Policies, Statement
@@ -13,7 +13,7 @@ from macro.adoption.removals import dependencies, removal_edits
 from macro.adoption.unrolled import unrolled
 from macro.engine.template.document import Path
 from macro.engine.template.edits import Edit
-from macro.engine.template.intrinsics import references
+from macro.engine.template.intrinsics import literal_parts, references
 from macro.engine.template.problems import Problem
 from macro.engine.template.stack import Stack
 
@@ -42,9 +42,33 @@ def take_over(policies: Policies, given: Granted, narrowed: Narrowing, stack: St
         by_path.setdefault(statement.path, []).append(statement)
     concerned = [alike for alike in by_path.values() if _concerns(alike, given, stack)]
     removals = [_removals(alike, given, narrowed, stack) for alike in concerned]
-    gone = [path for one in removals for path in one.paths]
-    notes = tuple(note for one in removals for note in one.notes)
-    return Takeover(tuple(removal_edits(gone, policies, stack)), notes)
+    gone = {path for one in removals for path in one.paths}
+    kept = _needed_for_others(gone, policies, stack)
+    notes = [note for one in removals for note in one.notes]
+    notes += [_note(path, _NEEDED_FOR_OTHERS) for path in sorted(kept, key=str)]
+    edits = removal_edits([path for path in gone if path not in kept], policies, stack)
+    return Takeover(tuple(edits), tuple(notes))
+
+
+_NEEDED_FOR_OTHERS = "without it nothing would be left of its policy where a condition holds"
+
+
+def _needed_for_others(gone: set[Path], policies: Policies, stack: Stack) -> set[Path]:
+    """The statements that have to stay, since those left of their policies do not exist in every
+    case in which the policy does: IAM takes no policy without statements."""
+    by_policy: dict[tuple[str, Path], list[Statement]] = {}
+    for statement in policies.statements:
+        key = statement.policy.holder, statement.policy.path
+        by_policy.setdefault(key, []).append(statement)
+    return {
+        one.path
+        for alike in by_policy.values()
+        if (left := [one.when for one in alike if one.path not in gone])
+        and is_always(alike[0].policy.when, [one.when for one in alike], stack.solver)
+        and not is_always(alike[0].policy.when, left, stack.solver)
+        for one in alike
+        if one.path in gone
+    }
 
 
 def _removals(
@@ -62,19 +86,31 @@ def _removals(
     ]
     if not kept:
         return _Removals((first.path,))
+
+    def is_shared(holder: str) -> bool:
+        return narrowed.is_wanted and holder not in narrowed.roles
+
     why = {
-        pair.path: _note(pair.path, _why(pair, given.pairs[holder]))
+        pair.path: _note(pair.path, _why(pair, given.pairs[holder], is_shared(holder)))
         for holder, pair in kept
         if holder in given.pairs
     }
     at_kept = {pair.path for _, pair in kept}
     gone = [at for at, _, _ in first.resources() if at not in at_kept and isinstance(at[-1], int)]
+    if any(not _is_left(one, set(gone), stack) for one in alike):
+        gone = []
     if not gone and all(holder in narrowed.roles for holder, _ in pairs):
         # Of a wildcard over secrets and keys, the half for the secrets.
         actions = {pair.action for _, pair in kept}
         listed = enumerate(first.actions)
         gone = [(*first.path, "Action", i) for i, action in listed if action not in actions]
     return _Removals(tuple(dict.fromkeys(gone)), tuple(why.values()))
+
+
+def _is_left(statement: Statement, gone: set[Path], stack: Stack) -> bool:
+    """Whether a statement is for something wherever it exists, without what goes of it."""
+    left = [when for at, _, when in statement.resources() if at not in gone]
+    return is_always(statement.when, left, stack.solver)
 
 
 def _concerns(alike: list[Statement], given: Granted, stack: Stack) -> bool:
@@ -130,18 +166,20 @@ def _is_needless(
         action.lower().startswith(_FAMILIES) for action in statement.actions
     ):
         return False
-    if pair.action.lower().startswith("secretsmanager:") or holder in narrowed.keyed:
-        return True
+    if "*" in literal_parts(pair.resource):
+        return pair.action.lower().startswith("secretsmanager:") or holder in narrowed.keyed
     keys = [one for one in own if one.action.startswith("kms:")]
     return any(covers(one.resource, pair.resource) for one in keys)
 
 
-def _why(pair: Pair, given: Iterable[Pair]) -> str:
+def _why(pair: Pair, given: Iterable[Pair], is_shared: bool) -> str:
     """Why a resource of a statement stays."""
     alike = [one for one in given if action_covers(one.action, pair.action)]
     named = [one for one in given if covers(one.resource, pair.resource)]
     if not named and action_covers(pair.action, DECRYPT):
         return "it allows a key that no secret of the containers is known to have"
+    if not named and is_shared:
+        return "its role is not for pulling these images alone"
     if not named:
         return "it allows more than the secrets and keys of the containers"
     if not alike:

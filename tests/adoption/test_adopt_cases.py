@@ -6,13 +6,35 @@ adopted), `stderr.txt` what is reported, without the file's name.
 
 from __future__ import annotations
 
+import json
+import re
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from evaluator import (
+    ACCOUNT_ID,
+    PLACES,
+    REGION,
+    Account,
+    Deployment,
+    credential,
+    generated_name,
+    key_arn,
+    lookup,
+    secret_arn,
+    unroll,
+)
 from macro.commands.cli import main
+from macro.engine.expand import Context, expand
+from macro.engine.template.edits import apply
+from macro.text.source import parse
 
 CASES = sorted((Path(__file__).parent / "cases").iterdir())
+
+OWN_OPTIONS = ("--narrow", "--no-transform", "--registry-table")
 
 
 def template(case: Path) -> Path:
@@ -48,9 +70,87 @@ def test_what_is_adopted_is_not_adopted_again_and_expands(
     options = case / "options.txt"
     arguments = options.read_text("utf-8").split() if options.exists() else []
     assert main(["adopt", *arguments, str(golden), "--check"]) == 0
-    known = [word for word in arguments if word not in ("--narrow", "--no-transform")]
+    known = [word for word in arguments if word not in OWN_OPTIONS]
     assert main(["expand", *known, str(golden), "-o", str(tmp_path / "expanded")]) == 0
     assert "error" not in capsys.readouterr().err
+
+
+GIVEN = {
+    "QuaySecret": [secret_arn("registry/team")],
+    "RoleArn": ["arn:aws:iam::111122223333:role/pull"],
+    "SecretArn": [secret_arn("registry/team"), ""],
+    "WithLogs": ["yes", "no"],
+}
+"""What the parameters of the cases are deployed with."""
+
+
+def expanded(path: Path) -> dict[str, Any]:
+    """A case's template as it is deployed, without loops."""
+    template = parse(path.read_bytes(), "").template
+    expansion = expand(template, Context({}, REGION, ACCOUNT_ID))
+    assert expansion.problems == ()
+    return unroll(apply(template, expansion.edits), {})
+
+
+def probes(template: dict[str, Any]) -> tuple[set[str], set[str]]:
+    """The secrets and the keys that a template names, and one of each that nothing names."""
+    text = json.dumps(template)
+    by_kind: dict[str, set[str]] = {}
+    for logical_id, body in template["Resources"].items():
+        by_kind.setdefault(body["Type"], set()).add(logical_id)
+    secrets = {*re.findall(r"arn:aws:secretsmanager:[\w:/-]+-[A-Za-z0-9]{6}\b", text)}
+    secrets |= {f"{arn}-AbCdEf" for arn in re.findall(r"arn:aws:secretsmanager:[\w:/-]+", text)}
+    secrets |= {secret_arn("registry/team"), secret_arn("unrelated")}
+    names = by_kind.get("AWS::SecretsManager::Secret", set())
+    secrets |= {secret_arn(generated_name(name)) for name in names}
+    keys = {*re.findall(r"arn:aws:kms:[\w:-]+:key/[\w-]+", text), key_arn("unrelated")}
+    return secrets, keys | {key_arn(name) for name in by_kind.get("AWS::KMS::Key", set())}
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if [*case.glob("adopted.*")]], ids=lambda case: case.name
+)
+def test_what_is_adopted_deploys_the_same(case: Path) -> None:
+    """Judged by the evaluator of the tests, in every case of the conditions."""
+    before, after = (expanded(*case.glob(f"{name}.*")) for name in ("template", "adopted"))
+    options = case / "options.txt"
+    is_narrowed = options.exists() and "--narrow" in options.read_text("utf-8")
+    secrets, keys = probes(before)
+    declared = before.get("Parameters", {})
+    for values in product(*(GIVEN[name] for name in declared)):
+        roles = frozenset({"pull"})
+        account = Account(parameters=dict(zip(declared, values, strict=True)), roles=roles)
+        one, other = Deployment(before, account), Deployment(after, account)
+        assert one.resources.keys() - other.resources.keys() <= {*policies(one)}
+        needed: set[str] = set()
+        for logical_id, body in one.resources.items():
+            if body["Type"] not in PLACES:
+                continue
+            pairs = zip(one.containers(logical_id), other.containers(logical_id), strict=True)
+            for mine, theirs in pairs:
+                named = [credential(body["Type"], each.body) for each in (mine, theirs)]
+                found = [name and lookup(name, secrets) for name in named]
+                assert found[0] == found[1]
+                assert mine.body["Image"] == theirs.body["Image"]
+                assert mine.role in (theirs.role, None)
+                needed |= {name for name in found if name}
+        for role in {*one.roles, *roles}:
+            for secret in secrets:
+                had, has = one.may_read(role, secret), other.may_read(role, secret)
+                assert had == has or secret in needed or is_narrowed, (role, secret)
+                assert not has or had or secret in needed
+                assert not had or has or secret not in needed
+            for key in keys:
+                for service in ("secretsmanager", "s3"):
+                    had = one.may_decrypt(role, key, service=service)
+                    has = other.may_decrypt(role, key, service=service)
+                    assert had == has or (is_narrowed and not has), (role, key)
+
+
+def policies(deployment: Deployment) -> list[str]:
+    """The policies that are resources of their own."""
+    kinds = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy")
+    return [name for name, body in deployment.resources.items() if body["Type"] in kinds]
 
 
 def test_check_reports_what_could_be_adopted(capsys: pytest.CaptureFixture[str]) -> None:

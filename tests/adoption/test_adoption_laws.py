@@ -5,10 +5,13 @@ A drawn template is expanded, so that its credentials are as people write them, 
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import assume, given
 
 from evaluator import Deployment, credential, lookup, unroll
 from laws import context, law
+from macro.adoption.access import READ
 from macro.adoption.adopt import Adoption, adopt
 from macro.adoption.hand_written import find_hand_written
 from macro.engine.expand import expand
@@ -98,6 +101,27 @@ def test_adopting_an_expansion_gives_back_the_shorthand(stack: Stack) -> None:
             path = one.container.path
             assert at(adopted, (*path, "PrivateImage", "Image")) == at(template, (*path, "Image"))
     assert get(adopted, "Transform") or not adoption.edits
+
+
+@law
+@given(stacks())
+def test_adopting_an_expansion_takes_back_what_it_granted(stack: Stack) -> None:
+    """Where nothing is reported to stay, no statement does."""
+    template = by_hand(stack)
+    adoption = adopt(template, context(stack))
+    assume(adoption.edits)
+    assert "PI653" not in {note.code for note in adoption.notes}
+    if not adoption.notes:
+        assert READ not in json.dumps(apply(template, adoption.edits))
+
+
+@law
+@given(stacks())
+def test_the_registry_table_changes_nothing(stack: Stack) -> None:
+    template = by_hand(stack)
+    adoption = adopt(template, context(stack), registry_table=True)
+    assume(adoption.edits)
+    check_access(stack, template, again(stack, template, adoption))
 
 
 @law

@@ -109,6 +109,63 @@ def test_policies_of_their_own_count() -> None:
         assert found({**resources, "Own": unknown}) == []
 
 
+@pytest.mark.parametrize(
+    ("expected", "resource"),
+    [
+        ([], "arn:aws:secretsmanager:eu-west-1:111122223333:secret:Secret-*"),
+        ([], {"Fn::Sub": "arn:aws:secretsmanager:*:*:secret:${AWS::StackName}-*"}),
+        (["PI601"], "arn:aws:secretsmanager:eu-west-1:111122223333:secret:registry/*"),
+        (["PI601"], f"{FULL}"),
+        (["PI601"], "arn:aws:kms:eu-west-1:111122223333:*"),
+    ],
+)
+def test_the_name_that_cloudformation_makes_up(expected: list[str], resource: Any) -> None:
+    resources = {"Role": role(allow(READ, resource)), "Secret": PLAIN, "Task": task(SECRET)}
+    assert found(resources) == expected
+
+
+def test_a_policy_may_spell_out_the_name_that_the_template_gives_a_secret() -> None:
+    secret = {**PLAIN, "Properties": {"Name": "registry/team"}}
+    resources = {"Secret": secret, "Task": task(SECRET)}
+    for resource, expected in ((f"{PARTIAL}-??????", []), (f"{PARTIAL}s-??????", ["PI601"])):
+        assert found({**resources, "Role": role(allow(READ, resource))}) == expected
+
+
+def test_what_others_may_add_to_a_role_is_not_judged() -> None:
+    resources = {"Role": role(), "Task": task(FULL)}
+    assert found(resources, Transform="AWS::Serverless-2016-10-31") == ["PI601"]
+    assert found(resources, Transform=["AWS::LanguageExtensions", "Company"]) == []
+    included = {"Name": "AWS::Include", "Parameters": {"Location": "s3://bucket/more.yaml"}}
+    assert found(resources, Transform=included) == []
+    more = {"Fn::Transform": included}
+    assert found({**resources, "Role": role(**more)}) == []
+    assert found({**resources, **more}) == []
+
+
+def test_a_policy_on_a_name_that_is_not_known_may_be_on_a_role_with_a_name() -> None:
+    document = {"Version": "2012-10-17", "Statement": allow(READ, FULL)}
+    policy = {"PolicyName": "pull", "PolicyDocument": document, "Roles": [{"Ref": "P"}]}
+    own = {"Type": "AWS::IAM::Policy", "Properties": policy}
+    parameters = {"P": {"Type": "String"}}
+    resources = {"Task": task(FULL), "Own": own}
+    assert found({**resources, "Role": role(RoleName="pull")}, Parameters=parameters) == []
+    assert found({**resources, "Role": role()}, Parameters=parameters) == ["PI601"]
+
+
+def test_each_turn_of_a_loop_is_judged() -> None:
+    def loop(secret: Any) -> dict[str, Any]:
+        of_turn = {"Fn::GetAtt": [{"Fn::Sub": "Role${Name}"}, "Arn"]}
+        body = {
+            "Secret${Name}": PLAIN,
+            "Role${Name}": role(allow(READ, {"Ref": {"Fn::Sub": "Secret${Name}"}})),
+            "Task${Name}": task(secret, of_turn),
+        }
+        return {"Fn::ForEach::Tasks": ["Name", ["Web", "Api"], body]}
+
+    assert found(loop({"Ref": {"Fn::Sub": "Secret${Name}"}})) == []
+    assert found(loop({"Ref": "SecretWeb"})) == ["PI601"]
+
+
 def test_a_role_outside_of_the_template_is_not_judged() -> None:
     assert found({"Task": task(FULL, "arn:aws:iam::111122223333:role/pull")}) == []
     assert found({"Task": task(FULL, {"Fn::ImportValue": "Role"})}) == []
@@ -130,6 +187,35 @@ def test_a_key_that_the_role_may_not_use(
 ) -> None:
     resources = {"Key": declared, "Secret": ENCRYPTED, "Task": task(SECRET)}
     assert found({**resources, "Role": role(*statements)}) == expected
+
+
+@pytest.mark.parametrize(
+    ("expected", "resource"),
+    [
+        ([], "arn:aws:kms:eu-west-1:111122223333:key/*"),
+        ([], {"Fn::Sub": "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*"}),
+        (["PI602"], {"Ref": "Key"}),  # a key's id, which IAM does not know
+        (["PI602"], "arn:aws:secretsmanager:eu-west-1:111122223333:*"),
+    ],
+)
+def test_a_statement_on_keys_by_their_arns(expected: list[str], resource: Any) -> None:
+    statements = allow(READ, SECRET), allow("kms:Decrypt", resource)
+    resources = {"Key": ROOT, "Secret": ENCRYPTED, "Task": task(SECRET)}
+    assert found({**resources, "Role": role(*statements)}) == expected
+
+
+def test_a_wildcard_that_something_else_limits() -> None:
+    wide = allow(READ, "*")
+    tagged = {"StringEquals": {"secretsmanager:ResourceTag/team": "web"}}
+    denied = {**allow("secretsmanager:*", f"{PARTIAL}*"), "Effect": "Deny"}
+    limited = (
+        role({**wide, "Condition": tagged}),
+        role(wide, denied),
+        role(wide, PermissionsBoundary="arn:aws:iam::111122223333:policy/boundary"),
+    )
+    for one in limited:
+        assert found({"Role": one, "Task": task(FULL)}) == []
+    assert found({"Role": role(wide), "Task": task(FULL)}) == ["PI603"]
 
 
 @pytest.mark.parametrize(

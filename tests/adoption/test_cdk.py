@@ -41,10 +41,10 @@ def cdk(request: pytest.FixtureRequest) -> Cdk:
     folder = config.cache.mkdir("cdk")
     with alone(folder.with_name("cdk.lock")):
         if not (folder / "installed").exists():
-            install = [programs / "npm", "install", "--prefix", folder, "--ignore-scripts"]
+            install = [str(programs / "npm"), "install", "--prefix", str(folder)]
             path = f"{programs}{os.pathsep}{os.environ['PATH']}"
             subprocess.run(
-                [*install, "--no-audit", "--no-fund", "aws-cdk-lib@2", "constructs@10"],
+                [*install, "--ignore-scripts", "--no-audit", "aws-cdk-lib@2", "constructs@10"],
                 check=True,
                 timeout=600,
                 env={**os.environ, "PATH": path},
