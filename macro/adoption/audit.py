@@ -75,7 +75,9 @@ def _audited(written: HandWritten, policies: Policies, stack: Stack) -> Iterator
             if not stack.reached(holds, written.site):
                 continue
             if isinstance(secret, InvalidValueError):
-                yield _not_a_secret(secret).at(leaf.path)
+                text = parse(leaf.value, written.site.loop_variables)
+                if not stack.known(text, written.site, holds).defaults:
+                    yield _not_a_secret(secret).at(leaf.path)
                 continue
             yield from _roles(Case(written, leaf.path, holds, secret), policies, stack)
 

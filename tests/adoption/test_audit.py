@@ -246,6 +246,17 @@ def test_what_is_wrong_with_credentials(expected: list[str], resources: dict[str
     assert found(resources) == expected
 
 
+def test_a_default_is_no_proof_of_what_is_deployed() -> None:
+    resources: dict[str, Any] = {
+        "Role": role(allow(READ, {"Ref": "S"})),
+        "Task": task({"Ref": "S"}),
+    }
+    for default in ("", f"{FULL}:password::"):
+        assert found(resources, Parameters={"S": {"Type": "String", "Default": default}}) == []
+    only = {"Type": "String", "AllowedValues": [f"{FULL}:password::"]}
+    assert found(resources, Parameters={"S": only}) == ["PI607"]
+
+
 def test_what_the_shorthand_grants_counts() -> None:
     one, other = task(FULL), task(FULL)
     container = other["Properties"]["ContainerDefinitions"][0]
