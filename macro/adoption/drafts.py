@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from macro.adoption.access import DECRYPT, Pair, pairs_of
 from macro.adoption.blocks import Draft, block_edits
-from macro.adoption.hand_written import HandWritten, is_declared, roles_of
+from macro.adoption.hand_written import HandWritten, RoleInCase, is_declared, roles_of
+from macro.adoption.patterns import pattern_of
 from macro.adoption.policies import Policies
 from macro.engine.expand import expand
-from macro.engine.template.choices import choice
-from macro.engine.template.document import NO_VALUE, Json, Path, get
+from macro.engine.grants.kms_keys import Key, read_keys
+from macro.engine.grants.secrets import Reader, Secret, read_secret
+from macro.engine.template.choices import choice, leaves
+from macro.engine.template.conditions import Conditions
+from macro.engine.template.document import NO_VALUE, Json, Path, canonical, get
 from macro.engine.template.edits import Edit, apply
-from macro.engine.template.intrinsics import mentions
-from macro.engine.template.problems import Problem
+from macro.engine.template.intrinsics import Text, mentions
+from macro.engine.template.problems import InvalidValueError, Problem
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Stack
 
@@ -29,15 +33,19 @@ class Drafts(NamedTuple):
 def draft(found: Iterable[HandWritten], policies: Policies, narrow: bool, stack: Stack) -> Drafts:
     """The shorthand for every container that can have it."""
     by_path: dict[Path, list[HandWritten]] = {}
+    known_keys: dict[str | None, set[Text]] = {}
     for written in found:
         by_path.setdefault(written.container.path, []).append(written)
+        for role in roles_of(written, stack):
+            known_keys.setdefault(role.key, set()).update(_declared_keys(written, stack))
     drafts: list[Draft] = []
     notes: list[Problem] = []
     for turns in by_path.values():
         if why := next(filter(None, map(_obstacle, turns)), None):
             notes.append(_left(turns[0], *why))
         else:
-            drafts.append(_of_turns([_draft(one, policies, narrow, stack) for one in turns]))
+            reader = KeyReader(policies, known_keys, narrow, stack)
+            drafts.append(_of_turns([_draft(one, reader) for one in turns]))
     return Drafts(tuple(drafts), tuple(notes))
 
 
@@ -70,29 +78,58 @@ def _of_turns(turns: list[Draft]) -> Draft:
     )
 
 
-def _draft(written: HandWritten, policies: Policies, narrow: bool, stack: Stack) -> Draft:
-    """The block for a container: its key is the one that its roles may use already; a role outside
-    of the template keeps what it has."""
-    roles = roles_of(written, stack)
-    holders = {role.key for role in roles}
-    known = {one.policy.holder for one in policies.statements}
+class KeyReader(NamedTuple):
+    """What keys are read from: the statements, and for each role (its key) the keys that secrets of
+    the template are known to have."""
+
+    policies: Policies
+    known_keys: Mapping[str | None, set[Text]]
+    narrow: bool
+    stack: Stack
+
+
+def _draft(written: HandWritten, reader: KeyReader) -> Draft:
+    """The block for a container; a role outside of the template keeps what it has."""
+    roles = roles_of(written, reader.stack)
+    known = {one.policy.holder for one in reader.policies.statements}
     if roles and all(
         role.key is None or (role.resource is None and role.key not in known) for role in roles
     ):
         return Draft(written, grant=False)
-    if is_declared(written, stack):
+    if is_declared(written, reader.stack):
         return Draft(written)
-    keys: list[Json] = []
-    for statement in policies.statements:
+    keys = list({canonical(key): key for key in _keys_of(written, roles, reader)}.values())
+    return Draft(written, keys[0] if len(keys) == 1 and keys[0] != "*" else None)
+
+
+def _keys_of(written: HandWritten, roles: list[RoleInCase], reader: KeyReader) -> Iterator[Json]:
+    """The keys that the roles of a container may use already, and no other secret is known to
+    have."""
+    holders = {role.key for role in roles}
+    for statement in reader.policies.statements:
         if not statement.is_plain or statement.policy.holder not in holders:
             continue
-        for pair in pairs_of(statement, stack):
-            if pair.action.lower() != DECRYPT.lower() or not (pair.condition or narrow):
+        for pair in pairs_of(statement, reader.stack):
+            if pair.action.lower() != DECRYPT.lower() or not (pair.condition or reader.narrow):
                 continue
-            value = _key_of(pair, statement.body, statement.policy.carrier, written, stack)
-            if value not in keys:
-                keys.append(value)
-    return Draft(written, keys[0] if len(keys) == 1 and keys[0] != "*" else None)
+            if pair.resource not in reader.known_keys[statement.policy.holder]:
+                carrier = statement.policy.carrier
+                yield _key_of(pair, statement.body, carrier, written, reader.stack)
+
+
+def _declared_keys(written: HandWritten, stack: Stack) -> Iterator[Text]:
+    """The keys of a container's secrets, as far as the template declares them."""
+    if written.secret is None:
+        return
+    reader = Reader(written.container.place.credentials, written.site, stack)
+    for leaf, when in leaves(written.secret, written.container.when):
+        readings: Iterator[tuple[Secret | InvalidValueError, Conditions]]
+        readings = leaves(read_secret(leaf.value, when, reader), when)
+        for secret, holds in readings:
+            if isinstance(secret, Secret):
+                for found in read_keys(None, leaf.path, holds, secret, written.site, stack):
+                    if isinstance(found.key, Key):
+                        yield pattern_of(found.key.resource, found.when, written.site, stack)
 
 
 def _key_of(

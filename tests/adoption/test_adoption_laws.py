@@ -6,10 +6,13 @@ A drawn template is expanded, so that its credentials are as people write them, 
 from __future__ import annotations
 
 import json
+from random import Random
 
 from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from evaluator import Deployment, credential, lookup, unroll
+from evaluator import Deployment, credential, key_arn, lookup, secret_arn, unroll
+from hand_work import worked_over
 from laws import context, law
 from macro.adoption.access import READ
 from macro.adoption.adopt import Adoption, adopt
@@ -155,6 +158,50 @@ def test_narrowing_leaves_what_containers_need(stack: Stack) -> None:
                     assert other.may_read(role, secret)
                 if role and key and one.may_decrypt(role, key):
                     assert other.may_decrypt(role, key)
+
+
+@law
+@given(stacks(), st.integers(0, 999), st.booleans())
+def test_policies_that_people_have_changed_allow_what_they_did(
+    stack: Stack, seed: int, narrow: bool
+) -> None:
+    """No access is lost but, with `narrow`, such as no container needs; and none is won but to the
+    secrets and the keys of containers."""
+    written = by_hand(stack)
+    assert isinstance(written, dict)
+    template = worked_over(written, Random(seed))
+    adoption = adopt(template, context(stack), narrow=narrow)
+    assume(adoption.edits)
+    after = again(stack, template, adoption)
+    secrets, keys = {*stack.secrets, secret_arn("another/one")}, {*stack.keys, key_arn("another")}
+    for intent in stack.deployments:
+        if intent.doubts:
+            continue
+        parameters = intent.account.parameters
+        one = Deployment(unroll(template, parameters), intent.account)
+        try:
+            roles = {*one.roles, *one.account.roles, *(grant.role for grant in one.grants)}
+        except AssertionError:
+            continue  # IAM refuses what was drawn
+        other = Deployment(unroll(after, parameters), intent.account)
+        needed = {
+            (container.role, what)
+            for logical_id, expected in intent.containers.items()
+            for container, meant in zip(other.containers(logical_id), expected, strict=True)
+            for what in (meant.secret, meant.key)
+        }
+        for role in roles:
+            for secret in secrets:
+                had, has = one.may_read(role, secret), other.may_read(role, secret)
+                assert has or not had or (narrow and (role, secret) not in needed), (role, secret)
+                assert had or not has or (role, secret) in needed, (role, secret)
+            for key in keys:
+                for service in ("secretsmanager", "s3"):
+                    had = one.may_decrypt(role, key, service=service)
+                    has = other.may_decrypt(role, key, service=service)
+                    is_needed = service == "secretsmanager" and (role, key) in needed
+                    assert has or not had or (narrow and not is_needed), (role, key)
+                    assert had or not has or is_needed, (role, key)
 
 
 def at(node: Json, path: tuple[str | int, ...]) -> Json:
