@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from macro.adoption.access import granted
 from macro.adoption.blocks import transform_edits
-from macro.adoption.drafts import adopted, draft, draft_edits, expandable
+from macro.adoption.drafts import adopted, draft, draft_edits, expandable, with_known_keys
 from macro.adoption.hand_written import find_hand_written
 from macro.adoption.narrowing import Narrowing, narrowing
 from macro.adoption.policies import read_policies
@@ -56,19 +56,22 @@ def adopt(
     before = expand(template, context)
     if before.problems:
         return Adoption(problems=before.problems)
-    policies = read_policies(stack)
+    deployed = apply(template, before.edits)
+    assert isinstance(deployed, dict)
+    whole = Stack(deployed, context)
     call = list(transform_edits(template, context.macro_name or NAME)) if transform else []
-    drafts, notes = expandable(draft(found, policies, narrow, stack), call, stack)
+    possible = expandable(draft(found, read_policies(whole), narrow, stack), call, stack)
+    drafts, notes = with_known_keys(possible, call, whole, stack)
     if not drafts:
         return Adoption(notes=notes)
     written = adopted(drafts, call, stack)
     given = granted(written, expand(written.template, context))
     narrowed = narrowing(drafts, found, stack) if narrow else Narrowing()
-    taken = take_over(policies, given, narrowed, stack)
+    taken = take_over(read_policies(stack), given, narrowed, stack)
     shared = share_secrets(drafts, stack) if registry_table else None
     blocks = [*shared.edits, *draft_edits(shared.drafts)] if shared else draft_edits(drafts)
     edits = (*taken.edits, *blocks, *call)
-    if why := _unproven(stack, apply(stack.template, before.edits), edits, narrowed):
+    if why := _unproven(stack, whole, edits, narrowed):
         message = f"The template is left alone: {why}."
         fix = "Write the shorthand by hand, and look at what expand makes of it."
         return Adoption(notes=(Problem("PI653", (), message, fix),))
@@ -76,16 +79,14 @@ def adopt(
 
 
 def _unproven(
-    stack: Stack, before: Json, edits: tuple[Edit, ...], narrowed: Narrowing
+    stack: Stack, before: Stack, edits: tuple[Edit, ...], narrowed: Narrowing
 ) -> str | None:
     """The first that is not proven of the adopted template, where what its author deploys is
     `before`; None: it deploys the same."""
     template = apply(stack.template, edits)
     assert isinstance(template, dict)
-    assert isinstance(before, dict)
     result = Stack(template, stack.context)
     expansion = expand(template, stack.context)
     for problem in expansion.problems:
         return problem.message.rstrip(".")
-    after = granted(result, expansion)
-    return next(doubts(Stack(before, stack.context), after, narrowed), None)
+    return next(doubts(before, granted(result, expansion), narrowed), None)

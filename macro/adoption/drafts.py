@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from macro.adoption.access import DECRYPT, Pair, pairs_of
+from macro.adoption.access import (
+    DECRYPT,
+    Granted,
+    Pair,
+    granted,
+    is_covered,
+    pairs_by_role,
+    pairs_of,
+)
 from macro.adoption.blocks import Draft, block_edits
 from macro.adoption.hand_written import HandWritten, RoleInCase, is_declared, roles_of
 from macro.adoption.patterns import pattern_of
-from macro.adoption.policies import Policies
+from macro.adoption.policies import Policies, read_policies
 from macro.engine.expand import expand
 from macro.engine.grants.kms_keys import Key, read_keys
 from macro.engine.grants.secrets import Reader, Secret, read_secret
@@ -30,21 +38,24 @@ class Drafts(NamedTuple):
     notes: tuple[Problem, ...] = ()
 
 
-def draft(found: Iterable[HandWritten], policies: Policies, narrow: bool, stack: Stack) -> Drafts:
-    """The shorthand for every container that can have it."""
+def draft(found: Iterable[HandWritten], before: Policies, narrow: bool, stack: Stack) -> Drafts:
+    """The shorthand for every container that can have it. `before` is what the policies say of
+    roles that the template and its expansion have."""
     by_path: dict[Path, list[HandWritten]] = {}
     known_keys: dict[str | None, set[Text]] = {}
     for written in found:
         by_path.setdefault(written.container.path, []).append(written)
         for role in roles_of(written, stack):
             known_keys.setdefault(role.key, set()).update(_declared_keys(written, stack))
+    policies = read_policies(stack)
+    known = frozenset(one.policy.holder for one in before.statements)
     drafts: list[Draft] = []
     notes: list[Problem] = []
     for turns in by_path.values():
         if why := next(filter(None, map(_obstacle, turns)), None):
             notes.append(_left(turns[0], *why))
         else:
-            reader = KeyReader(policies, known_keys, narrow, stack)
+            reader = KeyReader(policies, known, known_keys, narrow, stack)
             drafts.append(_of_turns([_draft(one, reader) for one in turns]))
     return Drafts(tuple(drafts), tuple(notes))
 
@@ -80,9 +91,10 @@ def _of_turns(turns: list[Draft]) -> Draft:
 
 class KeyReader(NamedTuple):
     """What keys are read from: the statements, and for each role (its key) the keys that secrets of
-    the template are known to have."""
+    the template are known to have. `known`: the roles that policies of this stack are on."""
 
     policies: Policies
+    known: frozenset[str]
     known_keys: Mapping[str | None, set[Text]]
     narrow: bool
     stack: Stack
@@ -91,9 +103,9 @@ class KeyReader(NamedTuple):
 def _draft(written: HandWritten, reader: KeyReader) -> Draft:
     """The block for a container; a role outside of the template keeps what it has."""
     roles = roles_of(written, reader.stack)
-    known = {one.policy.holder for one in reader.policies.statements}
     if roles and all(
-        role.key is None or (role.resource is None and role.key not in known) for role in roles
+        role.key is None or (role.resource is None and role.key not in reader.known)
+        for role in roles
     ):
         return Draft(written, grant=False)
     if is_declared(written, reader.stack):
@@ -181,6 +193,31 @@ def expandable(found: Drafts, call: list[Edit], stack: Stack) -> Drafts:
             kept = []
         drafts = kept
     return Drafts(tuple(drafts), tuple(notes))
+
+
+def with_known_keys(found: Drafts, call: list[Edit], before: Stack, stack: Stack) -> Drafts:
+    """The drafts; without their keys, where a block with its key lets a role use that more widely
+    than what is deployed, `before`, lets it."""
+    if all(one.key is None for one in found.drafts):
+        return found
+    bare = found._replace(drafts=tuple(one._replace(key=None) for one in found.drafts))
+    known = pairs_by_role(read_policies(before).statements, before)
+    for holder, pairs in _granted(bare.drafts, call, stack).pairs.items():
+        known.setdefault(holder, []).extend(pairs)
+    given = _granted(found.drafts, call, stack)
+    if all(
+        is_covered(pair, known.get(holder, ()), given.stack.solver)
+        for holder, pairs in given.pairs.items()
+        for pair in pairs
+    ):
+        return found
+    return expandable(bare, call, stack)
+
+
+def _granted(drafts: Iterable[Draft], call: list[Edit], stack: Stack) -> Granted:
+    """What expanding drafts adds to what the author allows; nothing where they cannot be."""
+    written = adopted(drafts, call, stack)
+    return granted(written, expand(written.template, stack.context))
 
 
 def _is_about(problem: Problem, one: Draft) -> bool:

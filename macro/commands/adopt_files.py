@@ -25,9 +25,7 @@ def adopt_files(options: argparse.Namespace) -> int:
         registry_table=options.registry_table,
     )
     marks = tuple(sorted({place.credentials.key for place in PLACES}))
-    return expand_files(
-        options, Work(change, marks, "adopt", writes_expansions=False)
-    )
+    return expand_files(options, Work(change, marks, "adopt", writes_expansions=False))
 
 
 def _change(

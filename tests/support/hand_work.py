@@ -19,6 +19,8 @@ def worked_over(template: dict[str, Any], random: Random) -> dict[str, Any]:
     for holder in list(_lists_of_statements(changed["Resources"])):
         for change in random.sample(CHANGES, random.randint(0, 2)):
             change(holder, changed, random)
+        if random.random() < 0.2:
+            _alone(holder)
     if random.random() < 0.5:
         _apart(changed, random)
     return changed
@@ -92,7 +94,7 @@ def _in_one_case(document: dict[str, Any], template: dict[str, Any], random: Ran
         document["Statement"][index] = {"Fn::If": [random.choice(names), *branches]}
 
 
-def _alone(document: dict[str, Any], template: dict[str, Any], random: Random) -> None:
+def _alone(document: dict[str, Any]) -> None:
     if len(document["Statement"]) == 1 and "Action" in document["Statement"][0]:
         document["Statement"] = document["Statement"][0]
 
@@ -124,5 +126,4 @@ CHANGES: list[Callable[[dict[str, Any], dict[str, Any], Random], None]] = [
     _deny,
     _anywhere,
     _in_one_case,
-    _alone,
 ]
