@@ -255,50 +255,53 @@ CODES = {
         "A loop runs over long values.",
     ),
     "PI601": (
-        "a role that may not read the secret",
+        "A role that may not read the secret",
         (
-            "no policy of the role names it; a partial ARN has no `-??????` behind it; only the"
-            " first of several secrets is granted"
+            "No policy of the role names the secret. A partial ARN in a policy needs"
+            " `-??????` at its end, and each of several secrets needs its own grant."
         ),
     ),
     "PI602": (
-        "a role that may not decrypt the secret with its key",
-        "the secret has a customer-managed key, and the role has no `kms:Decrypt` on it",
+        "A role that may not decrypt the secret",
+        "The secret has a customer-managed key, and the role has no `kms:Decrypt` for it.",
     ),
     "PI603": (
-        "a role that may read every secret",
-        "`Resource: '*'` was the way around a grant that did not work",
+        "A role that may read every secret",
+        "The policy allows `Resource: '*'`, often because a grant for one ARN did not work.",
     ),
     "PI604": (
-        "a partial ARN in CodeBuild, by hand",
-        "CodeBuild takes a full ARN or a name",
+        "A partial ARN in CodeBuild, written by hand",
+        "CodeBuild takes a full ARN or a name.",
     ),
     "PI605": (
-        "credentials on an image that takes none",
-        "the image is in Amazon ECR, or one of CodeBuild's own",
+        "Credentials for an image that takes none",
+        "The image is in Amazon ECR, or it is one of CodeBuild's own.",
     ),
     "PI606": (
-        "credentials without a role that reads them",
-        "the task has a task role alone, or none",
+        "Credentials without an execution role",
+        "The task has no role, or only a task role.",
     ),
     "PI607": (
-        "credentials that do not name a secret",
-        "a parameter of Systems Manager, a JSON key behind the secret, another resource",
+        "Credentials that do not name a secret",
+        (
+            "They name a Systems Manager parameter, a JSON key within a secret, or another"
+            " resource."
+        ),
     ),
     "PI651": (
-        "a container that `adopt` leaves as it is",
-        "its image or its secret is one that the shorthand does not take",
+        "`adopt` leaves a container as it is",
+        "The shorthand does not take its image or its secret.",
     ),
     "PI652": (
-        "a statement that `adopt` leaves as it is",
+        "`adopt` leaves a statement as it is",
         (
-            "it allows more than the containers need, or something else shares it; `--narrow` takes"
-            " wildcards out"
+            "The statement allows more than the containers need, or something else shares it."
+            " `--narrow` removes wildcards."
         ),
     ),
     "PI653": (
-        "a template that `adopt` leaves as it is",
-        "it is not proven that the result would deploy the same",
+        "`adopt` leaves a template as it is",
+        "It is not proven that the result would deploy the same.",
     ),
     "PI901": (
         "The execution role is also the task role",

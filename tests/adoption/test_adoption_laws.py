@@ -6,12 +6,13 @@ A drawn template is expanded, so that its credentials are as people write them, 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from random import Random
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from evaluator import Deployment, credential, key_arn, lookup, secret_arn, unroll
+from evaluator import Deployment, credential, generated_name, key_arn, lookup, secret_arn, unroll
 from hand_work import worked_over
 from laws import context, law
 from macro.adoption.access import READ
@@ -190,6 +191,12 @@ def test_policies_that_people_have_changed_allow_what_they_did(
             for container, meant in zip(other.containers(logical_id), expected, strict=True)
             for what in (meant.secret, meant.key)
         }
+        needed |= {
+            (role, key)
+            for secret, key in declared_keys(other, keys)
+            for role, what in needed
+            if what == secret
+        }
         for role in roles:
             for secret in secrets:
                 had, has = one.may_read(role, secret), other.may_read(role, secret)
@@ -202,6 +209,19 @@ def test_policies_that_people_have_changed_allow_what_they_did(
                     is_needed = service == "secretsmanager" and (role, key) in needed
                     assert has or not had or (narrow and not is_needed), (role, key)
                     assert had or not has or is_needed, (role, key)
+
+
+def declared_keys(deployment: Deployment, keys: set[str]) -> Iterator[tuple[str, str]]:
+    """The secrets that a template declares, with their keys."""
+    for logical_id, body in deployment.resources.items():
+        if body["Type"] == "AWS::SecretsManager::Secret":
+            properties = deployment.properties(logical_id)
+            secret = secret_arn(properties.get("Name", generated_name(logical_id)))
+            written = str(properties.get("KmsKeyId"))
+            for key in keys:
+                names = {key, key.split("/")[1], *deployment.aliases(key)}
+                if written in names or f"alias/{written.partition(':alias/')[2]}" in names:
+                    yield secret, key
 
 
 def at(node: Json, path: tuple[str | int, ...]) -> Json:
