@@ -283,10 +283,7 @@ CODES = {
     ),
     "PI607": (
         "Credentials that do not name a secret",
-        (
-            "They name a Systems Manager parameter, a JSON key within a secret, or another"
-            " resource."
-        ),
+        ("They name a Systems Manager parameter, a JSON key within a secret, or another resource."),
     ),
     "PI651": (
         "`adopt` leaves a container as it is",

@@ -134,6 +134,8 @@ def test_adopting_twice_is_adopting_once(stack: Stack) -> None:
     template = by_hand(stack)
     adoption = adopt(template, context(stack))
     assume(adoption.edits)
+    # With what has gone, nothing may be in the way any more of a container that was left.
+    assume("PI651" not in {note.code for note in adoption.notes})
     second = adopt(apply(template, adoption.edits), context(stack))
     assert second.edits == ()
 
