@@ -73,7 +73,6 @@ def test_a_policy_in_a_loop_has_another_name_than_those_of_its_role(
             "Properties": {"ExecutionRoleArn": role, "ContainerDefinitions": [container]},
         },
     }
-    always: Json = {"Fn::Equals": [1, 1]}
     template: Json = {
         "Transform": ["PrivateImage", "AWS::LanguageExtensions"],
         "Parameters": {"Names": {"Type": "CommaDelimitedList"}},
