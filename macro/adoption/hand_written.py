@@ -10,7 +10,7 @@ from macro.adoption.unrolled import unrolled
 from macro.engine.grants.roles import NamedRole, TemplateRole, read_role
 from macro.engine.grants.secrets import Reader, Secret, read_secret
 from macro.engine.shorthand.containers import Container, find_containers
-from macro.engine.shorthand.places import Credentials
+from macro.engine.shorthand.places import PLACES, Credentials
 from macro.engine.shorthand.spelling import NAME
 from macro.engine.template.choices import Fork, Leaf, branches, forked, graft, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions
@@ -19,6 +19,9 @@ from macro.engine.template.intrinsics import is_text
 from macro.engine.template.problems import InvalidValueError
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Site, Stack
+
+MARKS = tuple(sorted({place.credentials.key for place in PLACES}))
+"""What the text of a template with hand-written credentials has in it."""
 
 
 class HandWritten(NamedTuple):

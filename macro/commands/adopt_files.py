@@ -6,10 +6,10 @@ import argparse
 from functools import partial
 
 from macro.adoption.adopt import adopt
+from macro.adoption.hand_written import MARKS
 from macro.commands.expand_files import expand_files
 from macro.commands.file_expansion import Work
 from macro.engine.expand import Context, Expansion
-from macro.engine.shorthand.places import PLACES
 from macro.engine.template.document import Json
 
 
@@ -24,8 +24,7 @@ def adopt_files(options: argparse.Namespace) -> int:
         transform=not options.no_transform,
         registry_table=options.registry_table,
     )
-    marks = tuple(sorted({place.credentials.key for place in PLACES}))
-    return expand_files(options, Work(change, marks, "adopt", writes_expansions=False))
+    return expand_files(options, Work(change, MARKS, "adopt", writes_expansions=False))
 
 
 def _change(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import reduce
 
 from macro.adoption.audit import audit
+from macro.adoption.hand_written import MARKS
 from macro.commands import files, output, verify_report
 from macro.commands.deployment import check_parameter_names, context, given
 from macro.commands.exit_codes import OK, PROBLEMS, USAGE
@@ -78,7 +79,7 @@ def _read(inputs: Iterable[Input]) -> list[Source] | None:
     broken = False
     for one in inputs:
         data = files.read(one.name)
-        if not one.named and NAME.encode() not in data:
+        if not one.named and not any(mark.encode() in data for mark in (NAME, *MARKS)):
             continue  # found in a folder, and not about this
         try:
             sources.append(parse(data, one.shown))
