@@ -86,15 +86,6 @@ def _removals(
     ]
     if not kept:
         return _Removals((first.path,))
-
-    def is_shared(holder: str) -> bool:
-        return narrowed.is_wanted and holder not in narrowed.roles
-
-    why = {
-        pair.path: _note(pair.path, _why(pair, given.pairs[holder], is_shared(holder)))
-        for holder, pair in kept
-        if holder in given.pairs
-    }
     at_kept = {pair.path for _, pair in kept}
     gone = [at for at, _, _ in first.resources() if at not in at_kept and isinstance(at[-1], int)]
     if any(not _is_left(one, set(gone), stack) for one in alike):
@@ -104,7 +95,14 @@ def _removals(
         actions = {pair.action for _, pair in kept}
         listed = enumerate(first.actions)
         gone = [(*first.path, "Action", i) for i, action in listed if action not in actions]
-    return _Removals(tuple(dict.fromkeys(gone)), tuple(why.values()))
+
+    def note(holder: str, pair: Pair) -> Problem:
+        is_shared = narrowed.is_wanted and holder not in narrowed.roles
+        reason = _why(pair, given.pairs[holder], is_shared)
+        return _note(pair.path, reason, *(["The rest of the statement"] if gone else []))
+
+    notes = {pair.path: note(holder, pair) for holder, pair in kept if holder in given.pairs}
+    return _Removals(tuple(dict.fromkeys(gone)), tuple(notes.values()))
 
 
 def _is_left(statement: Statement, gone: set[Path], stack: Stack) -> bool:
@@ -189,6 +187,6 @@ def _why(pair: Pair, given: Iterable[Pair], is_shared: bool) -> str:
     return "it holds also where no container needs it"
 
 
-def _note(path: Path, reason: str) -> Problem:
-    message = f"This statement stays: {reason}."
+def _note(path: Path, reason: str, what: str = "This statement") -> Problem:
+    message = f"{what} stays: {reason}."
     return Problem("PI652", path, message, "Take it out by hand if nothing else needs it.")
