@@ -97,3 +97,18 @@ def expanded_policies(template: Json) -> list[Json]:
     policies = get(loop[2], "Role${Name}", "Properties", "Policies")
     assert isinstance(policies, list)
     return policies
+
+
+@pytest.mark.parametrize("own", ["Role", ["Role"], ["Queue", "Role"]])
+def test_a_dependency_that_the_author_has_written_is_not_written_again(own: Json) -> None:
+    container: Json = {"Name": "c", "PrivateImage": {"Image": "quay.io/acme/app", "Secret": "quay"}}
+    properties: Json = {"ExecutionRoleArn": "pull", "ContainerDefinitions": [container]}
+    task: Json = {"Type": "AWS::ECS::TaskDefinition", "DependsOn": own, "Properties": properties}
+    role: Json = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "pull"}}
+    template: Json = {
+        "Transform": "PrivateImage",
+        "Resources": {"Role": role, "Task": task, "Queue": {"Type": "AWS::SQS::Queue"}},
+    }
+    expansion = expand(template)
+    assert expansion.problems == ()
+    assert get(apply(template, expansion.edits), "Resources", "Task", "DependsOn") == own
