@@ -128,7 +128,7 @@ def _roles(case: Case, policies: Policies, stack: Stack) -> Iterator[Problem]:
             readings: Iterator[tuple[Role | InvalidValueError, Conditions]] = leaves(tree, when)
             for read, holds in readings:
                 found = None if isinstance(read, InvalidValueError) else declared(read, site, stack)
-                if found and stack.reached(holds, site):
+                if found and stack.reached(holds.both(found.when), site):
                     yield from _role(case, found, holds, policies, stack)
 
 

@@ -149,7 +149,10 @@ def _key_of(
 ) -> Json:
     """The key of a statement as the block of a container can name it; None: it cannot."""
     aliases = get(statement, "Condition", "ForAnyValue:StringEquals", "kms:ResourceAliases")
-    value = aliases or value_at(stack.template, pair.path)
+    resource = value_at(stack.template, pair.path)
+    value = aliases or resource
+    if isinstance(aliases, str) and isinstance(resource, str) and resource.endswith(":key/*"):
+        value = resource.removesuffix("key/*") + aliases  # an alias of that account and Region
     missing = sorted(pair.when.without(written.container.when))
     if carrier.turn != written.container.resource.turn and (
         missing or mentions(value, (name for name, _ in carrier.turn))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from macro.adoption.drafts import value_at
 from macro.adoption.policies import Policies
 from macro.adoption.unrolled import unrolled
-from macro.engine.template.document import NO_VALUE, Json, Path
+from macro.engine.grants.dependencies import METADATA_KEY
+from macro.engine.template.document import NO_VALUE, Json, Path, get
 from macro.engine.template.edits import Edit
+from macro.engine.template.intrinsics import references
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Stack
 
@@ -42,7 +45,7 @@ def removal_edits(gone: Iterable[Path], policies: Policies, stack: Stack) -> lis
     whole = [edit.path for edit in edits]
     left = [
         edit
-        for edit in _without_dependencies(separate, stack)
+        for edit in _dependency_edits(separate, stack)
         if not any(edit.path[: len(path)] == path for path in whole)
     ]
     return [*edits, *left]
@@ -83,25 +86,58 @@ def _lists_emptied(paths: list[Path], template: Json) -> Iterator[Path]:
             yield from items
 
 
-def dependencies(resource: Resource) -> Iterator[tuple[Path, Json]]:
-    """What a resource names in `DependsOn`, and where."""
+class Named(NamedTuple):
+    """A resource that another one comes after: its logical id, and where that is written, in a list
+    or alone."""
+
+    path: Path
+    logical_id: Json
+
+
+def dependencies(resource: Resource) -> Iterator[Named]:
+    """What a resource names in `DependsOn`, and in the list in its `Metadata` in which an expansion
+    names policies."""
     path = (*resource.path, "DependsOn")
     value = resource.body.get("DependsOn")
     if isinstance(value, list):
-        yield from (((*path, index), name) for index, name in enumerate(value))
+        yield from (Named((*path, index), name) for index, name in enumerate(value))
     elif value is not None:
-        yield path, value
+        yield Named(path, value)
+    listed = get(resource.body, "Metadata", METADATA_KEY)
+    for index, item in enumerate(listed if isinstance(listed, list) else ()):
+        names = {*references(item)} - {"AWS::NoValue"}
+        if len(names) == 1:
+            yield Named((*resource.path, "Metadata", METADATA_KEY, index), names.pop())
 
 
-def _without_dependencies(paths: set[Path], stack: Stack) -> list[Edit]:
-    """The edits that take resources out of every `DependsOn`, the last of a list first."""
+def without_dependencies(body: dict[str, Json]) -> dict[str, Json]:
+    """The body of a resource, but for what `dependencies` reads of it."""
+    metadata = body.get("Metadata")
+    if isinstance(metadata, dict):
+        metadata = {key: value for key, value in metadata.items() if key != METADATA_KEY}
+    return {**body, "DependsOn": None, "Metadata": metadata}
+
+
+def _dependency_edits(paths: set[Path], stack: Stack) -> list[Edit]:
+    """The edits that take resources out of all dependencies on them, the last of a list first."""
     resources = list(unrolled(stack))
     ids = {one.logical_id for one in resources if one.path in paths}
+    named = [found for one in resources for found in dependencies(one)]
+    gone = dict.fromkeys(one.path for one in named if one.logical_id in ids)
     edits: dict[Path, Edit] = {}
-    for one in resources:
-        named = list(dependencies(one))
-        gone = [at for at, name in named if name in ids]
-        if gone and len(gone) == len(named):
-            gone = [(*one.path, "DependsOn")]
-        edits |= {at: Edit("remove", at) for at in reversed(gone)}
+    for path in reversed(gone):
+        at = path
+        if isinstance(path[-1], int) and all(
+            (*path[:-1], index) in gone for index in range(len(_listed(stack.template, path[:-1])))
+        ):
+            at = path[:-1]
+        around = value_at(stack.template, at[:-1])
+        if at[-1] == METADATA_KEY and isinstance(around, dict) and len(around) == 1:
+            at = at[:-1]
+        edits[at] = Edit("remove", at)
     return list(edits.values())
+
+
+def _listed(template: Json, path: Path) -> list[Json]:
+    found = value_at(template, path)
+    return found if isinstance(found, list) else []

@@ -9,9 +9,9 @@ from macro.adoption.access import DECRYPT, Granted, Pair, is_always, is_covered,
 from macro.adoption.narrowing import Narrowing
 from macro.adoption.patterns import action_covers, covers
 from macro.adoption.policies import Policies, Statement
-from macro.adoption.removals import dependencies, removal_edits
+from macro.adoption.removals import dependencies, removal_edits, without_dependencies
 from macro.adoption.unrolled import unrolled
-from macro.engine.template.document import Path
+from macro.engine.template.document import Json, Path
 from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import literal_parts, references
 from macro.engine.template.problems import Problem
@@ -140,17 +140,17 @@ def _obstacle(statement: Statement, stack: Stack) -> str | None:
 
 
 def _is_referenced(path: Path, stack: Stack) -> bool:
-    """Whether anything names a resource, other than `DependsOn` that can be taken out."""
+    """Whether anything names a resource, other than dependencies that can be taken out."""
     resources = list(unrolled(stack))
     ids = {one.logical_id for one in resources if one.path == path}
     rest = {key: value for key, value in stack.template.items() if key != "Resources"}
-    bodies = [{**one.body, "DependsOn": None} for one in resources]
+    bodies: list[Json] = [without_dependencies(one.body) for one in resources]
     if ids & set(references([rest, *bodies])):
         return True
     turns: dict[Path, set[bool]] = {}
     for one in resources:
-        for at, name in dependencies(one):
-            turns.setdefault(at, set()).add(name in ids)
+        for named in dependencies(one):
+            turns.setdefault(named.path, set()).add(named.logical_id in ids)
     return any(len(found) > 1 for found in turns.values())  # in some turns of a loop it stays
 
 

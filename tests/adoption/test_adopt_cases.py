@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from evaluator import (
     secret_arn,
     unroll,
 )
+from macro.adoption.adopt import adopt
 from macro.commands.cli import main
 from macro.engine.expand import Context, expand
 from macro.engine.template.edits import apply
@@ -145,6 +146,39 @@ def test_what_is_adopted_deploys_the_same(case: Path) -> None:
                     had = one.may_decrypt(role, key, service=service)
                     has = other.may_decrypt(role, key, service=service)
                     assert had == has or (is_narrowed and not has), (role, key)
+
+
+EXPANSIONS = sorted((Path(__file__).parents[1] / "cases").glob("*/expanded.*"))
+# Their roles are granted in the template what they had from elsewhere, or a grant has its condition
+# by another name.
+NOT_THE_SAME = {
+    "condition-that-is-the-opposite-of-another",
+    "conditions-nested",
+    "fn-transform-of-another-name",
+    "fn-transform-on-a-container",
+    "fn-transform-with-all-parameters",
+    "grant-false",
+    "role-if-absent",
+}
+# A container that another macro works on, one in a loop over unknown values, and no container.
+NOT_ADOPTED = {"fn-transform-beside-another-macro", "loop-over-a-parameter", "nothing-to-do"}
+
+
+@pytest.mark.parametrize("path", EXPANSIONS, ids=lambda path: path.parent.name)
+def test_what_expand_has_written_is_adopted_and_expands_to_the_same(path: Path) -> None:
+    options = path.with_name("options.txt")
+    words = options.read_text("utf-8").split() if options.exists() else []
+    pairs = pairwise(words)
+    parameters = dict(pair[1].split("=", 1) for pair in pairs if pair[0] == "-p")
+    known = Context(parameters)
+    template = parse(path.read_bytes(), "").template
+    adoption = adopt(template, known)
+    if path.parent.name in NOT_ADOPTED:
+        assert not adoption.edits
+        return
+    adopted = apply(template, adoption.edits)
+    again = apply(adopted, expand(adopted, known).edits)
+    assert (again == template) == (path.parent.name not in NOT_THE_SAME)
 
 
 def policies(deployment: Deployment) -> list[str]:
