@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from macro.adoption.policies import declared, role_key
+from macro.adoption.policies import declared, name_key, role_key
 from macro.adoption.unrolled import unrolled
 from macro.engine.grants.roles import NamedRole, TemplateRole, read_role
 from macro.engine.grants.secrets import Reader, Secret, read_secret
@@ -14,7 +14,7 @@ from macro.engine.shorthand.places import PLACES, Credentials
 from macro.engine.shorthand.spelling import NAME
 from macro.engine.template.choices import Fork, Leaf, branches, forked, graft, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions
-from macro.engine.template.document import NO_VALUE, Json, Path, canonical, intrinsic
+from macro.engine.template.document import NO_VALUE, Json, Path, intrinsic
 from macro.engine.template.intrinsics import is_text
 from macro.engine.template.problems import InvalidValueError
 from macro.engine.template.resources import Resource
@@ -111,7 +111,7 @@ def roles_of(written: HandWritten, stack: Stack) -> list[RoleInCase]:
             elif resource := declared(one, written.site, stack):
                 found.append(RoleInCase(role_key(resource), resource, holds))
             elif isinstance(one, NamedRole):
-                found.append(RoleInCase(canonical(one.name), None, holds))
+                found.append(RoleInCase(name_key(one.name), None, holds))
     return found
 
 

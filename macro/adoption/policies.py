@@ -14,7 +14,7 @@ from macro.engine.grants.roles import NamedRole, TemplateRole, read_role
 from macro.engine.template.choices import branches, leaves
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, canonical, get, intrinsic
-from macro.engine.template.intrinsics import attribute, literal, parse
+from macro.engine.template.intrinsics import attribute, literal, parse, write
 from macro.engine.template.problems import InvalidValueError
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Site, Stack
@@ -106,6 +106,11 @@ def role_key(role: Resource) -> str:
     return canonical([*role.path, *(item for pair in role.turn for item in pair)])
 
 
+def name_key(name: Json) -> str:
+    """The same for the names of roles that are written in two ways, such as with `Fn::Sub`."""
+    return canonical(write(parse(name)))
+
+
 def declared(role: TemplateRole | NamedRole, site: Site, stack: Stack) -> Resource | None:
     """The role of the template that a role is, which a site names; None: it is none of them."""
     if isinstance(role, TemplateRole):
@@ -192,7 +197,7 @@ def _holders(
             else:
                 found = declared(role, Site(resource), stack)
                 # A name is one by how it is written: the engine would read it anew.
-                yield role_key(found) if found else canonical(value), value, holds
+                yield role_key(found) if found else name_key(value), value, holds
 
 
 # Roles of which the template does not say all
@@ -255,7 +260,7 @@ def _hides_roles(policy: Resource, stack: Stack) -> bool:
 def _hides_names(policy: Resource, stack: Stack) -> bool:
     """Whether a policy of its own is on a role whose name only CloudFormation knows."""
     return any(
-        role == canonical(value) and literal(parse(value)) is None
+        role == name_key(value) and literal(parse(value)) is None
         for role, value, _ in _holders(policy, stack)
     )
 

@@ -15,6 +15,7 @@ import pytest
 from environments import alone, installed
 from evaluator import Account, Deployment
 from macro.adoption.adopt import adopt
+from macro.adoption.audit import audit
 from macro.commands.cli import main
 from macro.engine.expand import Context
 from macro.engine.template.edits import apply
@@ -84,6 +85,7 @@ def test_a_stack_with_the_aspect_expands(cdk: Cdk, tmp_path: Path) -> None:
     assert main(["expand", str(path), "--in-place"]) == 0
 
     template = json.loads(path.read_text("utf-8"))
+    assert audit(template, DEPLOYED) == []
     stack = deployed(template)
     (task,) = resources(template, "AWS::ECS::TaskDefinition")
     (job,) = resources(template, "AWS::Batch::JobDefinition")
