@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "macro.engine": ("macro.engine",),
     "macro.text": ("macro.engine.template",),
     "macro.preflight": ("macro.engine",),
-    "macro.lint": ("macro.engine",),
+    "macro.adoption": ("macro.engine",),
+    "macro.lint": ("macro.engine", "macro.adoption"),
     "macro.commands": ("macro",),
     "macro": ("macro",),
 }

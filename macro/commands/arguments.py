@@ -25,6 +25,13 @@ examples:
   aws s3 cp s3://bucket/template.yaml - | {PROGRAM} expand -
 """
 
+ADOPT_EXAMPLES = f"""\
+examples:
+  {PROGRAM} adopt template.yaml --diff
+  {PROGRAM} adopt templates --in-place
+  {PROGRAM} adopt templates --output-dir adopted --narrow
+"""
+
 VERIFY_EXAMPLES = f"""\
 examples:
   {PROGRAM} verify template.yaml --region eu-west-1
@@ -74,6 +81,7 @@ def parser() -> QuietParser:
     main.add_argument("--version", action="version", version=f"PrivateImage {__version__}")
     commands = main.add_subparsers(metavar="COMMAND", dest="command", required=True)
     _add_expand(commands)
+    _add_adopt(commands)
     _add_verify(commands)
     _add_login(commands)
     _add_lint(commands)
@@ -141,6 +149,64 @@ def _add_expand(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="a template, YAML or JSON; a folder of them; a pattern such as 'stacks/**/*.yaml';"
         " - is standard input (default: none; with --check, the current folder)",
     )
+    views = _add_output(command)
+    views.add_argument(
+        "--explain", action="store_true", help="show which role may read which secret (default: no)"
+    )
+    views.add_argument(
+        "--format",
+        metavar="FORMAT",
+        choices=["text", "json", "mermaid", "sarif"],
+        default="text",
+        help="text; json: edits (RFC 6902), grants and problems; mermaid: a diagram of which role"
+        " may read which secret; sarif: problems, for code scanning (default: text)",
+    )
+    _add_deployment(command)
+
+
+def _add_adopt(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "adopt",
+        "rewrite hand-written credentials to PrivateImage blocks",
+        "Rewrites credentials of private registries, and what lets roles read them, to\n"
+        "PrivateImage blocks. A template is changed only if expanding the result is\n"
+        "proven to deploy the same. What stays is reported with the reason.",
+        ADOPT_EXAMPLES,
+    )
+    command.add_argument("paths", metavar="FILE", nargs="+", help="as for expand")
+    group = command.add_argument_group("what is written")
+    group.add_argument(
+        "--narrow",
+        action="store_true",
+        help="leave roles that read more secrets than their containers need with those alone"
+        " (default: no)",
+    )
+    group.add_argument(
+        "--registry-table",
+        action="store_true",
+        help="move secrets that several containers share into Metadata.PrivateImage.Registries"
+        " (default: no)",
+    )
+    group.add_argument(
+        "--no-transform",
+        action="store_true",
+        help="add no Transform, for templates that you expand before the deploy (default: add it)",
+    )
+    views = _add_output(command)
+    views.add_argument(
+        "--format",
+        metavar="FORMAT",
+        choices=["text", "json"],
+        default="text",
+        help="text, or json: edits (RFC 6902), problems and warnings (default: text)",
+    )
+    command.set_defaults(explain=False)
+    _add_deployment(command)
+
+
+def _add_output(command: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
+    """Adds where a command writes; returns the group of what it can show in place of writing."""
     group = command.add_argument_group("output")
     places = group.add_mutually_exclusive_group()
     places.add_argument(
@@ -164,23 +230,12 @@ def _add_expand(commands: _Commands[argparse.ArgumentParser]) -> None:
     views.add_argument(
         "--diff", action="store_true", help="show the changes as a unified diff (default: no)"
     )
-    views.add_argument(
-        "--explain", action="store_true", help="show which role may read which secret (default: no)"
-    )
-    views.add_argument(
-        "--format",
-        metavar="FORMAT",
-        choices=["text", "json", "mermaid", "sarif"],
-        default="text",
-        help="text; json: edits (RFC 6902), grants and problems; mermaid: a diagram of which role"
-        " may read which secret; sarif: problems, for code scanning (default: text)",
-    )
     group.add_argument(
         "--check",
         action="store_true",
         help="exit with 1 if the files written before are not up to date (default: no)",
     )
-    _add_deployment(command)
+    return views
 
 
 def _add_lint(commands: _Commands[argparse.ArgumentParser]) -> argparse.ArgumentParser:

@@ -78,6 +78,10 @@ def _run(arguments: list[str]) -> int:
 
         print(shtab.complete(parser(), options.shell))
         return OK
+    if options.command == "adopt":
+        from macro.commands.adopt_files import adopt_files
+
+        return adopt_files(options)
     from macro.commands.expand_files import expand_files
     from macro.commands.files import STDIN
 

@@ -12,12 +12,24 @@ from typing import cast
 from macro.commands import file_writing, files, output
 from macro.commands.deployment import check_parameter_names, context, given
 from macro.commands.exit_codes import OK, PROBLEMS, USAGE, UsageError
-from macro.commands.file_expansion import FileExpansion, Request, View, expand_all, is_expansion
+from macro.commands.file_expansion import (
+    FileExpansion,
+    Request,
+    View,
+    Work,
+    expand_all,
+    is_expansion,
+)
 from macro.commands.files import STDIN, Input
 
+EXPANDING = Work()
 
-def expand_files(options: argparse.Namespace) -> int:
-    """Expands files as the options of the command say. Returns the exit code; raises UsageError."""
+
+def expand_files(options: argparse.Namespace, work: Work = EXPANDING) -> int:
+    """Expands files as the options of the command say, or does other work on them in the same way.
+
+    Returns the exit code; raises UsageError.
+    """
     deployment = context(given(options))
     found = files.find(options.paths)
     targets = _targets(options, found)
@@ -25,12 +37,12 @@ def expand_files(options: argparse.Namespace) -> int:
     shared = bool(options.output_dir) and _is_shared(options.output_dir, found)
     places = files.places(targets)
     view = _view(options)
-    request = Request(deployment, places, options.check, bool(options.output), shared, view)
+    request = Request(deployment, places, options.check, bool(options.output), shared, view, work)
     results = list(output.with_progress(expand_all(request, inputs), len(inputs)))
     if all(one.is_read for one in results):  # else it is not known what they declare
         declared = frozenset[str]().union(*(one.parameters for one in results))
         check_parameter_names(options.parameter, declared)
-    if options.check and options.output_dir:
+    if options.check and options.output_dir and work.writes_expansions:
         orphans = {
             os.path.realpath(one.input.name): one for one in _orphans(options, targets, shared)
         }
@@ -41,9 +53,9 @@ def expand_files(options: argparse.Namespace) -> int:
     if view:
         _show(view, results)
     elif not options.check and (code == OK or options.keep_going):
-        _write(options, results)
+        _write(options, results, work)
     if len(found) != 1 or not found[0].named:
-        _summarize(options, results)
+        _summarize(options, results, work)
     return code
 
 
@@ -165,7 +177,7 @@ def _show(view: View, results: list[FileExpansion]) -> None:
             _print(output.shown_diff(one.diff, sys.stdout))
 
 
-def _write(options: argparse.Namespace, results: list[FileExpansion]) -> None:
+def _write(options: argparse.Namespace, results: list[FileExpansion], work: Work) -> None:
     if not options.in_place and not options.output_dir:
         (only,) = results
         data = only.untouched if only.expanded is None else only.expanded
@@ -184,13 +196,13 @@ def _write(options: argparse.Namespace, results: list[FileExpansion]) -> None:
     file_writing.write([(place, data) for _, place, data in placed])
     for one, place, _ in placed:
         to = "" if place == one.input.name else f" -> {place}"
-        output.report(f"expanded {one.input.shown}{to}")
+        output.report(f"{work.done} {one.input.shown}{to}")
 
 
-def _summarize(options: argparse.Namespace, results: list[FileExpansion]) -> None:
+def _summarize(options: argparse.Namespace, results: list[FileExpansion], work: Work) -> None:
     """Prints how many files came to what."""
     wrong = sum(bool(one.problems or one.unreadable) for one in results)
-    done = "up to date" if options.check else "to expand" if _view(options) else "expanded"
+    done = "up to date" if options.check else f"to {work.verb}" if _view(options) else work.done
     counts = {
         done: sum(one.expanded is not None and not one.stale for one in results),
         "unchanged": sum(one.untouched is not None and not one.stale for one in results),

@@ -30,6 +30,23 @@ FILES_A_PROCESS = 16  # with fewer, a process costs more to start than it saves
 View: TypeAlias = Literal["", "diff", "explain", "json", "mermaid", "sarif"]
 
 
+class Work(NamedTuple):
+    """What a command makes of templates: `change` says what changes of one. A file in a folder is
+    worked on where it has one of `marks`; `verb` says in a word what is done with it.
+    `writes_expansions`: what comes out has no shorthand.
+    """
+
+    change: Callable[[Json, Context], Expansion] = expand
+    marks: tuple[str, ...] = (NAME,)
+    verb: str = "expand"
+    writes_expansions: bool = True
+
+    @property
+    def done(self) -> str:
+        """The verb, of what has happened."""
+        return f"{self.verb}ed"
+
+
 class Request(NamedTuple):
     """What is wanted of each file.
 
@@ -44,6 +61,7 @@ class Request(NamedTuple):
     copies: bool = False
     shared: bool = False
     view: View = ""
+    work: Work = Work()
 
 
 class FileExpansion(NamedTuple):
@@ -114,7 +132,8 @@ def expand_one(request: Request, one: Input) -> FileExpansion:
     """Expands one file. Writes nothing, and raises nothing, whatever may be in it."""
     try:
         data = read(one.name)
-        if one.named or NAME.encode() in data or (request.targets and _NESTED.search(data)):
+        marked = any(mark.encode() in data for mark in request.work.marks)
+        if one.named or marked or (request.targets and _NESTED.search(data)):
             with no_collection():  # the nodes live on to the end: see there
                 return _expanded(request, one, data)
         return _untouched(request, one, data)
@@ -133,7 +152,7 @@ _NESTED = re.compile(b"TemplateURL|AWS::Serverless::Application")
 def _expanded(request: Request, one: Input, data: bytes) -> FileExpansion:
     """Expands a template. Raises SourceError; UsageError where what it replaces is unreadable."""
     source = parse(data, one.shown)
-    expansion = expand(source.template, request.context)
+    expansion = request.work.change(source.template, request.context)
     declared = get(source.template, "Parameters")
     found = FileExpansion(
         one,
@@ -160,13 +179,15 @@ def _expanded(request: Request, one: Input, data: bytes) -> FileExpansion:
     before = present(target) if request.check and target else data
     stale: tuple[tuple[str, str], ...] = ()
     if request.check and target and before != expanded:
-        why = f"not up to date with {one.shown}; expand it again"
-        stale = ((target, "not expanded" if target == one.name else why),)
+        why = f"not up to date with {one.shown}; {request.work.verb} it again"
+        stale = ((target, f"not {request.work.done}" if target == one.name else why),)
     return found._replace(
         expanded=expanded,
         place=target,
         stale=stale,
-        diff=_diff(target if request.check and target else one.shown, before, expanded)
+        diff=_diff(
+            target if request.check and target else one.shown, before, expanded, request.work.done
+        )
         if request.view == "diff"
         else "",
     )
@@ -182,7 +203,9 @@ def _untouched(request: Request, one: Input, data: bytes) -> FileExpansion:
     if before == data:
         return found
     if request.copies:
-        why = f"not up to date with {one.shown}; expand it again"
+        why = f"not up to date with {one.shown}; {request.work.verb} it again"
+    elif not request.work.writes_expansions:
+        return found
     elif before is not None and is_expansion(before, request.shared):
         why = f"{one.shown} no longer has a PrivateImage block; remove this file"
     else:
@@ -218,18 +241,18 @@ def located(source: Source, problems: Iterable[Problem]) -> tuple[LocatedProblem
 
 def _nested(request: Request, one: Input, source: Source, data: bytes) -> Iterator[str]:
     """The templates with shorthand that a file's template nests, however deep."""
-    if one.name == STDIN or not _NESTED.search(data):
+    if one.name == STDIN or not _NESTED.search(data) or not request.work.writes_expansions:
         return
     from macro.commands.local_paths import nested_templates  # only where there may be one
 
     below = nested_templates(source.template, File(one.name))
-    for name, expansion in _with_nested(request.context, below, lambda _: True):
+    for name, expansion in _with_nested(request, below, lambda _: True):
         if expansion.edits or expansion.problems:
             yield name
 
 
 def _with_nested(
-    context: Context, names: Iterable[str], follow: Callable[[str], bool]
+    request: Request, names: Iterable[str], follow: Callable[[str], bool]
 ) -> Iterator[tuple[str, Expansion]]:
     """Templates and those that they nest, however deep, with their expansions; those that `follow`
     leaves out are not looked into, and those that cannot be read are not among them."""
@@ -245,7 +268,7 @@ def _with_nested(
             template = parse(read(name), name).template
         except (SourceError, UsageError):
             continue
-        yield name, expand(template, context)
+        yield name, request.work.change(template, request.context)
         todo += nested_templates(template, File(name))
 
 
@@ -261,7 +284,7 @@ def _relocated(
     def is_written(file: str) -> bool:
         """Whether an expansion of the file is written: it, or a template nested in it, has
         shorthand."""
-        found = _with_nested(request.context, [file], request.targets.__contains__)
+        found = _with_nested(request, [file], request.targets.__contains__)
         return any(expansion.edits for _, expansion in found)
 
     def moved(file: str) -> str | None:
@@ -279,7 +302,7 @@ def _data(expansion: Expansion) -> dict[str, Json]:
     return data(expansion)
 
 
-def _diff(name: str, before: bytes | None, after: bytes) -> str:
+def _diff(name: str, before: bytes | None, after: bytes, done: str) -> str:
     """What changes, as a unified diff."""
     from difflib import unified_diff  # slow to import, and needed here only
 
@@ -290,7 +313,7 @@ def _diff(name: str, before: bytes | None, after: bytes) -> str:
         for data in (before, after)
     )
     name = printable(name)
-    lines = unified_diff(old, new, name if before is not None else os.devnull, f"{name} (expanded)")
+    lines = unified_diff(old, new, name if before is not None else os.devnull, f"{name} ({done})")
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
     )

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import reduce
 
+from macro.adoption.audit import audit
+from macro.adoption.hand_written import MARKS
 from macro.commands import files, output, verify_report
 from macro.commands.deployment import check_parameter_names, context, given
 from macro.commands.exit_codes import OK, PROBLEMS, USAGE
@@ -49,6 +51,9 @@ def verify(options: argparse.Namespace) -> int:
         for source, expansion in expansions:
             output.problems(source.name, located(source, expansion.problems))
         return PROBLEMS
+    for source, expansion in expansions:
+        findings = audit(source.template, known, expansion)
+        output.problems(source.name, located(source, findings), "warning")
     read = [_pulls(*pair, known, stack.deployed) for pair in expansions]
     services = Services(
         account, HttpClient(frozenset(options.plain_http)), frozenset(options.skip_registry)
@@ -74,7 +79,7 @@ def _read(inputs: Iterable[Input]) -> list[Source] | None:
     broken = False
     for one in inputs:
         data = files.read(one.name)
-        if not one.named and NAME.encode() not in data:
+        if not one.named and not any(mark.encode() in data for mark in (NAME, *MARKS)):
             continue  # found in a folder, and not about this
         try:
             sources.append(parse(data, one.shown))

@@ -254,6 +254,52 @@ CODES = {
         "A policy name of more than 128 characters",
         "A loop runs over long values.",
     ),
+    "PI601": (
+        "A role that may not read the secret",
+        (
+            "No policy of the role names the secret. A partial ARN in a policy needs"
+            " `-??????` at its end, and each of several secrets needs its own grant."
+        ),
+    ),
+    "PI602": (
+        "A role that may not decrypt the secret",
+        "The secret has a customer-managed key, and the role has no `kms:Decrypt` for it.",
+    ),
+    "PI603": (
+        "A role that may read every secret",
+        "The policy allows `Resource: '*'`, often because a grant for one ARN did not work.",
+    ),
+    "PI604": (
+        "A partial ARN in CodeBuild, written by hand",
+        "CodeBuild takes a full ARN or a name.",
+    ),
+    "PI605": (
+        "Credentials for an image that takes none",
+        "The image is in Amazon ECR, or it is one of CodeBuild's own.",
+    ),
+    "PI606": (
+        "Credentials without an execution role",
+        "The task has no role, or only a task role.",
+    ),
+    "PI607": (
+        "Credentials that do not name a secret",
+        ("They name a Systems Manager parameter, a JSON key within a secret, or another resource."),
+    ),
+    "PI651": (
+        "`adopt` leaves a container as it is",
+        "The shorthand does not take its image or its secret.",
+    ),
+    "PI652": (
+        "`adopt` leaves a statement as it is",
+        (
+            "The statement allows more than the containers need, or something else shares it."
+            " `--narrow` removes wildcards."
+        ),
+    ),
+    "PI653": (
+        "`adopt` leaves a template as it is",
+        "It is not proven that the result would deploy the same.",
+    ),
     "PI901": (
         "The execution role is also the task role",
         "The application's code can read the login to the registry.",
@@ -323,5 +369,5 @@ CODES = {
     ),
 }
 
-WARNINGS = "PI9"
+WARNINGS = ("PI6", "PI9")
 """How the codes of warnings begin."""

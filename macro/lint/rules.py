@@ -9,6 +9,7 @@ from cfnlint.decode import decode
 from cfnlint.helpers import REGION_PRIMARY
 from cfnlint.rules import CloudFormationLintRule, RuleMatch
 
+from macro.adoption.audit import audit
 from macro.engine.expand import Context, Expansion, expand
 from macro.engine.problem_codes import CODES, WARNINGS
 from macro.engine.template.document import Json, Path
@@ -60,6 +61,7 @@ class Expanding(CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint ships
         self.settings_file = ""
         self._root: Any = None
         self._found: list[Problem] = []
+        self._audited: list[Problem] = []
 
     def initialize(self, cfn: Any) -> None:
         """Called by cfn-lint once for every template, before the first rule looks at it."""
@@ -72,6 +74,7 @@ class Expanding(CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint ships
         _, unreadable = self._account_settings()
         problems = [*unreadable] or [problem for one in expansions for problem in one.problems]
         warnings = [] if unreadable else [one for each in expansions for one in each.warnings]
+        warnings += self._audited
         self._root = root
         self._found = list(dict.fromkeys((*problems, *warnings)))
         if problems:
@@ -101,7 +104,10 @@ class Expanding(CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint ships
         macro_name = self.config["macro_name"] or None
         values: list[dict[str, Json]] = [one.parameters for one in sets] or [{}]
         contexts = [Context(given, region, account, settings, macro_name) for given in values]
-        return root, template, [expand(template, context) for context in contexts]
+        expansions = [expand(template, context) for context in contexts]
+        pairs = zip(contexts, expansions, strict=True)
+        self._audited = [problem for pair in pairs for problem in audit(template, *pair)]
+        return root, template, expansions
 
     def _account_settings(self) -> tuple[Json, tuple[Problem, ...]]:
         """The account's settings (None: none), and the problem where their file is unreadable."""

@@ -15,7 +15,7 @@ from macro.commands.arguments import LINT_FORMATS, LINT_LEVELS, SHELLS
 from macro.commands.cli import main
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("expand", "verify", "login", "lint", "settings", "completion")
+COMMANDS = ("expand", "adopt", "verify", "login", "lint", "settings", "completion")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 

@@ -585,6 +585,23 @@ def test_what_is_written_by_hand_is_checked_too(
     assert json.loads(run(BY_HAND.replace("RepositoryC", "C")).out)["checks"] == []
 
 
+def test_what_is_written_by_hand_is_found_in_folders(
+    aws: None, run: Callable[..., Run], tmp_path: Path
+) -> None:
+    secret()
+    assert "image" in run(BY_HAND, paths=[str(tmp_path)]).rows
+
+
+def test_the_audit_of_what_is_written_by_hand(aws: None, run: Callable[..., Run]) -> None:
+    secret()
+    for name, codes in (
+        ("registry/team-??????", []),
+        ("registry/other", ["PI601"]),
+        ("*", ["PI603"]),
+    ):
+        assert re.findall(r"PI6\d\d", run(OWN_ROLE.replace("NAME", name)).err) == codes
+
+
 OWN_ROLE = (
     BY_HAND.replace("ExecutionRoleArn: ROLE", "ExecutionRoleArn: !GetAtt Own.Arn")
     + """\

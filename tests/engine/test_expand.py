@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from macro.engine.expand import expand
 from macro.engine.template.document import Json, get
 from macro.engine.template.edits import apply
@@ -46,3 +48,67 @@ def test_a_condition_that_is_added_for_a_loop_runs_over_what_the_loop_runs_over(
         assert isinstance(body, list)
         policy = f"{'Task' if name == 'Tasks' else 'Job'}${{Name}}PrivateImagePolicy"
         assert get(body[2], policy, "Condition") == {"Fn::Sub": condition}
+
+
+@pytest.mark.parametrize("collection", [["web", "api"], {"Ref": "Names"}])
+@pytest.mark.parametrize(
+    ("existing", "added"),
+    [
+        ({"Fn::Sub": "PrivateImage-Is${Name}"}, "PrivateImage-Is${Name}2"),
+        ({"Fn::Sub": "PrivateImage-Was${Name}"}, "PrivateImage-Is${Name}"),
+    ],
+)
+def test_a_policy_in_a_loop_has_another_name_than_those_of_its_role(
+    collection: Json, existing: Json, added: str
+) -> None:
+    secret = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:quay-AbCdEf"
+    chosen: Json = {"Fn::If": ["Is${Name}", secret, {"Ref": "AWS::NoValue"}]}
+    container: Json = {"Name": "c", "PrivateImage": {"Image": "quay.io/acme/app", "Secret": chosen}}
+    role: Json = {"Fn::GetAtt": [{"Fn::Sub": "Role${Name}"}, "Arn"]}
+    policy: Json = {"PolicyName": existing, "PolicyDocument": {}}
+    body: Json = {
+        "Role${Name}": {"Type": "AWS::IAM::Role", "Properties": {"Policies": [policy]}},
+        "Task${Name}": {
+            "Type": "AWS::ECS::TaskDefinition",
+            "Properties": {"ExecutionRoleArn": role, "ContainerDefinitions": [container]},
+        },
+    }
+    template: Json = {
+        "Transform": ["PrivateImage", "AWS::LanguageExtensions"],
+        "Parameters": {"Names": {"Type": "CommaDelimitedList"}},
+        "Conditions": {
+            "Fn::ForEach::Is": ["Name", collection, {"Is${Name}": {"Fn::Equals": [1, 1]}}]
+        },
+        "Resources": {"Fn::ForEach::Loop": ["Name", collection, body]},
+    }
+    expansion = expand(template)
+    assert expansion.problems == ()
+    names = [
+        get(policy, "Fn::If")[1]["PolicyName"]  # type: ignore[index, call-overload]
+        for policy in expanded_policies(apply(template, expansion.edits))
+        if get(policy, "Fn::If")
+    ]
+    assert names == [{"Fn::Sub": added}]
+
+
+def expanded_policies(template: Json) -> list[Json]:
+    loop = get(template, "Resources", "Fn::ForEach::Loop")
+    assert isinstance(loop, list)
+    policies = get(loop[2], "Role${Name}", "Properties", "Policies")
+    assert isinstance(policies, list)
+    return policies
+
+
+@pytest.mark.parametrize("own", ["Role", ["Role"], ["Queue", "Role"]])
+def test_a_dependency_that_the_author_has_written_is_not_written_again(own: Json) -> None:
+    container: Json = {"Name": "c", "PrivateImage": {"Image": "quay.io/acme/app", "Secret": "quay"}}
+    properties: Json = {"ExecutionRoleArn": "pull", "ContainerDefinitions": [container]}
+    task: Json = {"Type": "AWS::ECS::TaskDefinition", "DependsOn": own, "Properties": properties}
+    role: Json = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "pull"}}
+    template: Json = {
+        "Transform": "PrivateImage",
+        "Resources": {"Role": role, "Task": task, "Queue": {"Type": "AWS::SQS::Queue"}},
+    }
+    expansion = expand(template)
+    assert expansion.problems == ()
+    assert get(apply(template, expansion.edits), "Resources", "Task", "DependsOn") == own

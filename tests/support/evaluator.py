@@ -621,7 +621,8 @@ def _find(
 def _statements(carrier: str, role: str, document: Json) -> Iterator[Grant]:
     assert document["Version"] == "2012-10-17"
     assert document["Statement"], f"{carrier}: a policy without a statement"
-    for statement in document["Statement"]:
+    written = document["Statement"]
+    for statement in written if isinstance(written, list) else [written]:
         assert statement["Effect"] in ("Allow", "Deny")
         resources = _texts(statement["Resource"])
         for resource in resources:

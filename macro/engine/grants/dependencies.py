@@ -44,11 +44,12 @@ def depend(dependencies: Iterable[Dependency]) -> Iterator[Edit]:
 
 def _depend_on(served: Resource, policies: list[str]) -> Iterator[Edit]:
     """`DependsOn`: right for policies that exist whenever the resource does, outside of loops."""
-    if not policies:
-        return
     path = (*served.path, "DependsOn")
     own = served.body.get("DependsOn")
-    listed: list[Json] = [*policies]
+    named = own if isinstance(own, list) else [own]
+    listed: list[Json] = [policy for policy in policies if policy not in named]
+    if not listed:
+        return
     if isinstance(own, list):
         yield from (Edit("add", (*path, "-"), policy) for policy in listed)
     elif isinstance(own, str):

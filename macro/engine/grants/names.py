@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 
-from macro.engine.template.document import Json, section
-from macro.engine.template.loops import Loop, fill_text
+from macro.engine.template.document import Json, get, section
+from macro.engine.template.loops import Loop, fill, fill_text
 from macro.engine.template.stack import Stack
 
 
@@ -93,12 +93,14 @@ def shortened(name: str, most: int, variables: Mapping[str, int] | None = None) 
     return head[: max(room, 0)] + sha256(name.encode()).hexdigest()[:8] + "".join(kept)
 
 
-def names_of(items: Iterable[Json], stack: Stack) -> set[str]:
-    """The names, as far as they are known, that some values are."""
-    return {
-        name
-        for item in items
-        if item is not None
-        for text in stack.values.plain_texts(item)
-        for name in [text]
-    }
+def names_of(items: Iterable[tuple[Json, tuple[Loop, ...]]], stack: Stack) -> set[str]:
+    """The names, as far as they are known, that some values are: each in all turns of the loops
+    around it; where those are not known, as it is written."""
+    names: set[str] = set()
+    for item, loops in items:
+        turns = stack.turns(loops)
+        if turns is None and isinstance(written := get(item, "Fn::Sub"), str):
+            names.add(written)
+        for turn in turns or ((),):
+            names.update(stack.values.plain_texts(fill(item, turn)))
+    return names

@@ -281,19 +281,18 @@ def _names_on(role: Resource, stack: Stack) -> set[str]:
         elif isinstance(node, dict):
             names.append(node.get("PolicyName"))
             todo.append(node.get("Fn::If"))
-    return names_of(names, stack)
+    return names_of(((name, role.loops) for name in names if name is not None), stack)
 
 
 def _names_of_policies(stack: Stack) -> set[str]:
     """The names of the policies that are resources of their own."""
-    return names_of(
-        (
-            resource.property("PolicyName")
-            for resource in stack.resources
-            if resource.type in ("AWS::IAM::Policy", "AWS::IAM::RolePolicy")
-        ),
-        stack,
+    policies = (
+        resource
+        for resource in stack.resources
+        if resource.type in ("AWS::IAM::Policy", "AWS::IAM::RolePolicy")
     )
+    named = ((one.property("PolicyName"), one.loops) for one in policies)
+    return names_of((pair for pair in named if pair[0] is not None), stack)
 
 
 def _create_roles(

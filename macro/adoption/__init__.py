@@ -1,0 +1,1 @@
+"""Hand-written credentials of private registries: what is wrong with them, and their shorthand."""
