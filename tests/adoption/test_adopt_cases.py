@@ -158,7 +158,9 @@ NOT_THE_SAME = {
     "fn-transform-on-a-container",
     "fn-transform-with-all-parameters",
     "grant-false",
+    "grant-false-with-policies-of-the-settings",
     "role-if-absent",
+    "text-comments-on-the-last-key",
 }
 # A container that another macro works on, one in a loop over unknown values, and no container.
 NOT_ADOPTED = {"fn-transform-beside-another-macro", "loop-over-a-parameter", "nothing-to-do"}
