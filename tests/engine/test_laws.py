@@ -31,7 +31,7 @@ from evaluator import (
     undeclared,
     unroll,
 )
-from laws import context, law
+from laws import context, is_excused, law
 from macro.engine.expand import Expansion, expand
 from macro.engine.template.document import Path
 from macro.engine.template.edits import apply
@@ -146,7 +146,7 @@ def broken(stack: Stack, random: Random) -> list[str]:
     if again.problems or apply(reordered, again.edits) != after:
         found.append("the order of resources does not matter")
     for intent in stack.deployments:
-        if not (refused_elsewhere(judged) and elsewhere(stack, intent)):
+        if not is_excused(stack, expansion, intent):
             found += broken_in(judged, intent)
     return list(dict.fromkeys(found))
 
@@ -182,19 +182,6 @@ def warned(judged: Judged, name: str) -> bool:
     """Whether a warning is on a value that mentions this name."""
     paths = [warning.path for warning in judged.expansion.warnings]
     return any(mentions(judged.stack.template, path, name) for path in paths)
-
-
-def refused_elsewhere(judged: Judged) -> bool:
-    """Whether a warning says that the template is wrong where parameters have other values. It must
-    be of the kind that is a problem where these values do reach it."""
-    warnings = [one for one in judged.expansion.warnings if one.code == "PI908"]
-    return bool(warnings) and all("${" in json.dumps(one.path) for one in warnings)
-
-
-def elsewhere(stack: Stack, intent: Intent) -> bool:
-    """Whether the deployment has other values than `expand` was given."""
-    shown = {**intent.account.parameters, **(intent.placeholders or {})}
-    return not stack.parameters.items() <= shown.items()
 
 
 def may_be_refused(stack: Stack, problem: Problem) -> bool:

@@ -5,14 +5,15 @@ HYPOTHESIS_PROFILE=thorough looks at many more.
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 
 from evaluator import ACCOUNT_ID, REGION
-from macro.engine.expand import Context
-from meaning import Stack
+from macro.engine.expand import Context, Expansion
+from meaning import Intent, Stack
 
 EXAMPLES = {"default": 700, "thorough": 10_000}
 
@@ -28,3 +29,13 @@ def context(stack: Stack) -> Context:
     """What `expand` knows of the stack's deployment."""
     account: dict[str, Any] = {"settings": stack.settings} if stack.settings else {}
     return Context(parameters=dict(stack.parameters), region=REGION, account=ACCOUNT_ID, **account)
+
+
+def is_excused(stack: Stack, expansion: Expansion, intent: Intent) -> bool:
+    """Whether a warning says that the template is wrong where parameters have other values than
+    `expand` was given, and this deployment is such a one. The warning must be of the kind that is a
+    problem where these values do reach it."""
+    warnings = [one for one in expansion.warnings if one.code == "PI908"]
+    shown = {**intent.account.parameters, **(intent.placeholders or {})}
+    is_elsewhere = not stack.parameters.items() <= shown.items()
+    return is_elsewhere and bool(warnings) and all("${" in json.dumps(one.path) for one in warnings)
