@@ -65,7 +65,7 @@ def _secret_edits(draft: Draft, block: Path) -> Iterator[Edit]:
     elif secret is not None:
         is_moved = True
         yield Edit("move", (*block, "Secret"), source=credentials)
-        cases: Iterator[tuple[Leaf, Conditions]] = leaves(secret, ALWAYS)
+        cases: list[tuple[Leaf, Conditions]] = leaves(secret, ALWAYS)
         paths = [leaf.path[len(credentials) :] for leaf, _ in cases]
         inner = [one[: one.index(shape.parameter) + 1] for one in paths if shape.parameter in one]
         for steps in dict.fromkeys(inner):

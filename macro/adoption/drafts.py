@@ -135,7 +135,7 @@ def _declared_keys(written: HandWritten, stack: Stack) -> Iterator[Text]:
         return
     reader = Reader(written.container.place.credentials, written.site, stack)
     for leaf, when in leaves(written.secret, written.container.when):
-        readings: Iterator[tuple[Secret | InvalidValueError, Conditions]]
+        readings: list[tuple[Secret | InvalidValueError, Conditions]]
         readings = leaves(read_secret(leaf.value, when, reader), when)
         for secret, holds in readings:
             if isinstance(secret, Secret):

@@ -103,7 +103,7 @@ def roles_of(written: HandWritten, stack: Stack) -> list[RoleInCase]:
     for _, value, when in branches(role, (), container.around):
         if value in (None, NO_VALUE) or not stack.possible(when, written.site):
             continue
-        readings: Iterator[tuple[TemplateRole | NamedRole | InvalidValueError, Conditions]]
+        readings: list[tuple[TemplateRole | NamedRole | InvalidValueError, Conditions]]
         readings = leaves(read_role(value, when, written.site, stack), when)
         for one, holds in readings:
             if isinstance(one, InvalidValueError):

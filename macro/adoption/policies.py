@@ -189,7 +189,7 @@ def _holders(
         named = list(_items(resource, "Roles"))
     for _, value, when in named:
         tree = read_role(value, when, Site(resource), stack)
-        readings: Iterator[tuple[TemplateRole | NamedRole | InvalidValueError, Conditions]]
+        readings: list[tuple[TemplateRole | NamedRole | InvalidValueError, Conditions]]
         readings = leaves(tree, when)
         for role, holds in readings:
             if isinstance(role, InvalidValueError):

@@ -166,8 +166,9 @@ def _is_needless(
         return False
     if "*" in literal_parts(pair.resource):
         return pair.action.lower().startswith("secretsmanager:") or holder in narrowed.keyed
-    keys = [one for one in own if one.action.startswith("kms:")]
-    return any(covers(one.resource, pair.resource) for one in keys)
+    # Of a key that the containers need in the same cases, what is not through Secrets Manager.
+    keys = [one._replace(condition=None) for one in own if one.action.startswith("kms:")]
+    return is_covered(pair._replace(condition=None), keys, given.stack.solver)
 
 
 def _why(pair: Pair, given: Iterable[Pair], is_shared: bool) -> str:

@@ -36,7 +36,7 @@ class ImagePull:
 
     `path` leads to the container, `container` names it. `secret` is what the service gets: an ARN
     or a name; None: the image is public. `grant` is what the role gets for this container: nothing
-    where the author vouches for the role, None where the container has no shorthand; in both
+    where the author vouches for the role, None where the container has no shorthand; then
     `policies` has what the template's own policies are of a role that is in the template.
     `on_fargate`: the template says that Fargate runs it.
     """
@@ -153,7 +153,7 @@ class _ContainerReader:
             None if secret is None else known(secret),
             _or_unknown(lambda: self._role(role, turn)),
             None,
-            None if self.grants else self._policies(role, turn),
+            self._policies(role, turn) if self.grants is None else None,
             on_fargate=is_on_fargate(self.container, turn, self.on_fargate, self.values),
         )
 

@@ -149,18 +149,11 @@ def test_what_is_adopted_deploys_the_same(case: Path) -> None:
 
 
 EXPANSIONS = sorted((Path(__file__).parents[1] / "cases").glob("*/expanded.*"))
-# Their roles are granted in the template what they had from elsewhere, or a grant has its condition
-# by another name.
+# A grant that is written under a condition has the condition by another name.
 NOT_THE_SAME = {
     "condition-that-is-the-opposite-of-another",
     "conditions-nested",
-    "fn-transform-of-another-name",
-    "fn-transform-on-a-container",
-    "fn-transform-with-all-parameters",
-    "grant-false",
-    "grant-false-with-policies-of-the-settings",
     "role-if-absent",
-    "text-comments-on-the-last-key",
 }
 # A container that another macro works on, one in a loop over unknown values, and no container.
 NOT_ADOPTED = {"fn-transform-beside-another-macro", "loop-over-a-parameter", "nothing-to-do"}
@@ -179,8 +172,16 @@ def test_what_expand_has_written_is_adopted_and_expands_to_the_same(path: Path) 
         assert not adoption.edits
         return
     adopted = apply(template, adoption.edits)
-    again = apply(adopted, expand(adopted, known).edits)
-    assert (again == template) == (path.parent.name not in NOT_THE_SAME)
+    expansion = expand(adopted, known)
+    assert expansion.problems == ()
+    again = apply(adopted, expansion.edits)
+    if "Grant: false" not in _written(path):  # else a role may have from elsewhere what is granted
+        assert (again == template) == (path.parent.name not in NOT_THE_SAME)
+
+
+def _written(expanded: Path) -> str:
+    """The template that an expansion of the golden cases has come from."""
+    return expanded.with_stem("template").read_text("utf-8")
 
 
 def policies(deployment: Deployment) -> list[str]:

@@ -661,22 +661,6 @@ def test_a_role_of_the_template_with_policies_written_by_hand(
 
 
 @pytest.mark.parametrize(
-    ("name", "status"), [("registry/team-??????", "passed"), ("registry/other-??????", "failed")]
-)
-def test_a_role_of_the_template_that_the_author_vouches_for(
-    name: str, status: str, aws: None, run: Callable[..., Run]
-) -> None:
-    secret()
-    hand = re.search(r"Image: .*\n +RepositoryCredentials: .*", OWN_ROLE)
-    assert hand
-    block = (
-        "PrivateImage: {Image: !Sub 'REGISTRY/team/web:${Tag}', Secret: !Ref Secret, Grant: false}"
-    )
-    template = OWN_ROLE.replace(hand[0], block).replace("NAME", name)
-    assert run(template).rows["role"].startswith(f"{status}: ")
-
-
-@pytest.mark.parametrize(
     ("boundary", "status"),
     [("secretsmanager:Get*", "passed"), ("s3:*", "failed"), ("!ImportValue Some", "not checked")],
 )
