@@ -7,14 +7,13 @@ in `Fn::ForEach` is judged where the values of the loop are known.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from macro.adoption.access import DECRYPT, READ, may_allow, may_deny
 from macro.adoption.hand_written import HandWritten, find_hand_written
 from macro.adoption.patterns import action_covers, covers, pattern_of
 from macro.adoption.policies import Policies, Statement, declared, read_policies, role_key
 from macro.engine.expand import Expansion
-from macro.engine.grants.kms_keys import read_keys
+from macro.engine.grants.kms_keys import Key, read_keys
 from macro.engine.grants.roles import Role, read_role
 from macro.engine.grants.secrets import Reader, Secret, read_secret
 from macro.engine.shorthand.images import find_flaw
@@ -25,6 +24,7 @@ from macro.engine.template.document import NO_VALUE, Json, Path, get, intrinsic
 from macro.engine.template.edits import apply
 from macro.engine.template.intrinsics import Text, attribute, literal_parts, parse, write
 from macro.engine.template.problems import InvalidValueError, Problem
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Context, Site, Stack
 
@@ -70,7 +70,7 @@ def _audited(written: HandWritten, policies: Policies, stack: Stack) -> Iterator
         tree = read_secret(
             leaf.value, when, Reader(container.place.credentials, written.site, stack)
         )
-        readings: Iterator[tuple[Secret | InvalidValueError, Conditions]] = leaves(tree, when)
+        readings: list[tuple[Secret | InvalidValueError, Conditions]] = leaves(tree, when)
         for secret, holds in readings:
             if not stack.reached(holds, written.site):
                 continue
@@ -125,7 +125,7 @@ def _roles(case: Case, policies: Policies, stack: Stack) -> Iterator[Problem]:
                 yield Problem("PI606", case.written.path, message, fix)
         elif not container.resource.loops:
             tree = read_role(role, when, site, stack)
-            readings: Iterator[tuple[Role | InvalidValueError, Conditions]] = leaves(tree, when)
+            readings: list[tuple[Role | InvalidValueError, Conditions]] = leaves(tree, when)
             for read, holds in readings:
                 found = None if isinstance(read, InvalidValueError) else declared(read, site, stack)
                 if found and stack.reached(holds.both(found.when), site):
@@ -154,7 +154,7 @@ def _role(
         fix = f"Allow {READ} on the secret's ARN in {name}; a partial ARN needs -?????? behind it."
         yield Problem("PI601", case.path, message, fix)
     for found in read_keys(None, case.path, when, case.secret, site, stack):
-        if found.key is None or isinstance(found.key, InvalidValueError):
+        if not isinstance(found.key, Key):
             continue
         if not stack.reached(found.when, site):
             continue

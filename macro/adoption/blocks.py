@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from macro.adoption.hand_written import HandWritten
 from macro.engine.shorthand.spelling import NAME
@@ -11,6 +10,7 @@ from macro.engine.template.choices import Leaf, forked, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, get
 from macro.engine.template.edits import Edit
+from macro.engine.template.records import NamedTuple
 
 
 class Draft(NamedTuple):
@@ -65,7 +65,7 @@ def _secret_edits(draft: Draft, block: Path) -> Iterator[Edit]:
     elif secret is not None:
         is_moved = True
         yield Edit("move", (*block, "Secret"), source=credentials)
-        cases: Iterator[tuple[Leaf, Conditions]] = leaves(secret, ALWAYS)
+        cases: list[tuple[Leaf, Conditions]] = leaves(secret, ALWAYS)
         paths = [leaf.path[len(credentials) :] for leaf, _ in cases]
         inner = [one[: one.index(shape.parameter) + 1] for one in paths if shape.parameter in one]
         for steps in dict.fromkeys(inner):

@@ -7,7 +7,7 @@ is not known.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from macro.adoption.unrolled import unrolled
 from macro.engine.grants.roles import NamedRole, TemplateRole, read_role
@@ -16,6 +16,7 @@ from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, canonical, get, intrinsic
 from macro.engine.template.intrinsics import attribute, literal, parse, write
 from macro.engine.template.problems import InvalidValueError
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Site, Stack
 
@@ -189,7 +190,7 @@ def _holders(
         named = list(_items(resource, "Roles"))
     for _, value, when in named:
         tree = read_role(value, when, Site(resource), stack)
-        readings: Iterator[tuple[TemplateRole | NamedRole | InvalidValueError, Conditions]]
+        readings: list[tuple[TemplateRole | NamedRole | InvalidValueError, Conditions]]
         readings = leaves(tree, when)
         for role, holds in readings:
             if isinstance(role, InvalidValueError):
