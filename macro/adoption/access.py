@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from macro.adoption.patterns import (
     action_covers,
@@ -23,6 +22,7 @@ from macro.engine.template.conditions import Conditions, ConditionSolver
 from macro.engine.template.document import Json, Path, get, intrinsic
 from macro.engine.template.edits import apply
 from macro.engine.template.intrinsics import Text, literal, parse
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import Site, Stack
 
 READ = "secretsmanager:GetSecretValue"

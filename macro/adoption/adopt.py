@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from macro.adoption.access import granted
 from macro.adoption.blocks import transform_edits
 from macro.adoption.drafts import adopted, draft, draft_edits, expandable, with_known_keys
@@ -18,6 +16,7 @@ from macro.engine.shorthand.spelling import NAME
 from macro.engine.template.document import Json, Path
 from macro.engine.template.edits import Edit, apply
 from macro.engine.template.problems import Problem
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import Context, Stack
 
 

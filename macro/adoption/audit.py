@@ -7,7 +7,6 @@ in `Fn::ForEach` is judged where the values of the loop are known.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from macro.adoption.access import DECRYPT, READ, may_allow, may_deny
 from macro.adoption.hand_written import HandWritten, find_hand_written
@@ -25,6 +24,7 @@ from macro.engine.template.document import NO_VALUE, Json, Path, get, intrinsic
 from macro.engine.template.edits import apply
 from macro.engine.template.intrinsics import Text, attribute, literal_parts, parse, write
 from macro.engine.template.problems import InvalidValueError, Problem
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Context, Site, Stack
 

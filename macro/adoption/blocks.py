@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from macro.adoption.hand_written import HandWritten
 from macro.engine.shorthand.spelling import NAME
@@ -11,6 +10,7 @@ from macro.engine.template.choices import Leaf, forked, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, get
 from macro.engine.template.edits import Edit
+from macro.engine.template.records import NamedTuple
 
 
 class Draft(NamedTuple):

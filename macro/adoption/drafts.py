@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from macro.adoption.access import (
     DECRYPT,
@@ -27,6 +26,7 @@ from macro.engine.template.document import NO_VALUE, Json, Path, canonical, get
 from macro.engine.template.edits import Edit, apply
 from macro.engine.template.intrinsics import Text, mentions
 from macro.engine.template.problems import InvalidValueError, Problem
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Stack
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from macro.adoption.policies import declared, name_key, role_key
 from macro.adoption.unrolled import unrolled
@@ -17,6 +16,7 @@ from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, intrinsic
 from macro.engine.template.intrinsics import is_text
 from macro.engine.template.problems import InvalidValueError
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Site, Stack
 

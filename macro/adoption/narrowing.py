@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from macro.adoption.blocks import Draft
 from macro.adoption.hand_written import HandWritten, is_declared, roles_of
@@ -11,6 +10,7 @@ from macro.adoption.policies import ROLE, role_key
 from macro.adoption.unrolled import unrolled
 from macro.engine.template.document import Json, Path, canonical
 from macro.engine.template.intrinsics import references
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Stack
 

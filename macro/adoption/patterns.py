@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json
@@ -20,6 +20,7 @@ from macro.engine.template.intrinsics import (
     parse,
     split,
 )
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import Site, Stack
 
 _PARTITION = Unknown({"Ref": "AWS::Partition"})

@@ -7,7 +7,7 @@ is not known.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from macro.adoption.unrolled import unrolled
 from macro.engine.grants.roles import NamedRole, TemplateRole, read_role
@@ -16,6 +16,7 @@ from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, canonical, get, intrinsic
 from macro.engine.template.intrinsics import attribute, literal, parse, write
 from macro.engine.template.problems import InvalidValueError
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Site, Stack
 

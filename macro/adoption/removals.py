@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from macro.adoption.drafts import value_at
 from macro.adoption.policies import Policies
@@ -12,6 +11,7 @@ from macro.engine.grants.dependencies import METADATA_KEY
 from macro.engine.template.document import NO_VALUE, Json, Path, get
 from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import references
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Stack
 

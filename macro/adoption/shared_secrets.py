@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from macro.adoption.blocks import Draft
 from macro.engine.shorthand.image_reference import DOCKER_HUB, split_registry
@@ -15,6 +14,7 @@ from macro.engine.template.conditions import ALWAYS
 from macro.engine.template.document import Json, Path, canonical, get
 from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import literal, parse
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import Stack
 
 TABLE = (*SECTION, "Registries")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from macro.adoption.access import DECRYPT, Granted, Pair, is_always, is_covered, pairs_of
 from macro.adoption.narrowing import Narrowing
@@ -15,6 +14,7 @@ from macro.engine.template.document import Json, Path
 from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import literal_parts, references
 from macro.engine.template.problems import Problem
+from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import Stack
 
 _FAMILIES = ("secretsmanager:", "kms:")
