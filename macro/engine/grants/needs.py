@@ -91,7 +91,8 @@ def _read_needs(
             continue
         faults += _doubts(secret, at, holds)
         needs += [Need(path, holds, permission) for permission in permissions]
-        for found in read_keys(access.key.value, access.key.path, holds, secret, site, stack):
+        there = stack.where(holds, site)
+        for found in read_keys(access.key.value, access.key.path, holds, secret, site, there):
             if found.key is None or not stack.possible(found.when, site):
                 continue
             if isinstance(found.key, (InvalidValueError, Caution)):
@@ -134,7 +135,7 @@ def _read_cases(value: Json, when: Conditions, reader: Reader) -> _SecretCases:
 
 def _cases(value: Json, when: Conditions, reader: Reader) -> _SecretCases:
     site, stack = reader.site, reader.stack
-    tree = read_secret(value, when, reader)
+    tree = read_secret(value, when, reader._replace(stack=stack.where(when, site)))
     readings: list[tuple[Secret | InvalidValueError, Conditions]] = leaves(tree, when)
     cases: list[_SecretCase] = []
     for reading, holds in readings:
@@ -248,7 +249,7 @@ def read_grants(
             continue
         if not granted:
             continue
-        tree = read_role(role, holds, site, stack)
+        tree = read_role(role, holds, site, stack.where(holds, site))
         readings: list[tuple[Role | InvalidValueError, Conditions]] = leaves(tree, holds)
         for found, inner in readings:
             needed = _within(granted, inner, site, stack)
