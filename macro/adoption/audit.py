@@ -14,7 +14,7 @@ from macro.adoption.hand_written import HandWritten, find_hand_written
 from macro.adoption.patterns import action_covers, covers, pattern_of
 from macro.adoption.policies import Policies, Statement, declared, read_policies, role_key
 from macro.engine.expand import Expansion
-from macro.engine.grants.kms_keys import read_keys
+from macro.engine.grants.kms_keys import Key, read_keys
 from macro.engine.grants.roles import Role, read_role
 from macro.engine.grants.secrets import Reader, Secret, read_secret
 from macro.engine.shorthand.images import find_flaw
@@ -154,7 +154,7 @@ def _role(
         fix = f"Allow {READ} on the secret's ARN in {name}; a partial ARN needs -?????? behind it."
         yield Problem("PI601", case.path, message, fix)
     for found in read_keys(None, case.path, when, case.secret, site, stack):
-        if found.key is None or isinstance(found.key, InvalidValueError):
+        if not isinstance(found.key, Key):
             continue
         if not stack.reached(found.when, site):
             continue
