@@ -135,7 +135,8 @@ def _read_value(value: Json, path: Path, when: Conditions, reader: _Reader) -> I
         try:
             if not is_text(leaf):
                 raise InvalidValueError("PI310", "A key is text or an intrinsic function.", _FIX)
-            yield from _read(leaf, path, holds, reader)
+            there = reader.stack.where(holds, reader.site)
+            yield from _read(leaf, path, holds, reader._replace(stack=there))
         except InvalidValueError as error:
             yield FoundKey(path, holds, error)
 

@@ -18,7 +18,7 @@ from macro.engine.shorthand.containers import Container
 from macro.engine.shorthand.places import Place
 from macro.engine.template.choices import Fork, branches, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions
-from macro.engine.template.document import NO_VALUE, Json, Path, canonical
+from macro.engine.template.document import NO_VALUE, Json, Path, canonical, get
 from macro.engine.template.intrinsics import is_text
 from macro.engine.template.problems import Caution, InvalidValueError, Problem
 from macro.engine.template.records import NamedTuple
@@ -134,7 +134,7 @@ def _read_cases(value: Json, when: Conditions, reader: Reader) -> _SecretCases:
 
 def _cases(value: Json, when: Conditions, reader: Reader) -> _SecretCases:
     site, stack = reader.site, reader.stack
-    tree = read_secret(value, when, reader)
+    tree = read_secret(value, when, reader._replace(stack=stack.where(when, site)))
     readings: list[tuple[Secret | InvalidValueError, Conditions]] = leaves(tree, when)
     cases: list[_SecretCase] = []
     for reading, holds in readings:
@@ -228,7 +228,7 @@ def read_grants(
         if not wanted:
             continue
         granted = [need for need in wanted if need.permission]
-        if key not in owner and owner is not container.body and completed_by(owner):
+        if key not in owner and _is_completed(container):
             hidden = unseen(key, container.resource.logical_id, f"Write {key} without them.")
             problems.append(hidden.at(wanted[0].path))
             continue
@@ -248,7 +248,7 @@ def read_grants(
             continue
         if not granted:
             continue
-        tree = read_role(role, holds, site, stack)
+        tree = read_role(role, holds, site, stack.where(holds, site))
         readings: list[tuple[Role | InvalidValueError, Conditions]] = leaves(tree, holds)
         for found, inner in readings:
             needed = _within(granted, inner, site, stack)
@@ -267,6 +267,17 @@ def read_grants(
     if is_granted:
         warnings += tuple(_task_role_warnings(container))
     return RoleReading(tuple(grants), tuple(vacancies), (*problems, *found_problems), warnings)
+
+
+def _is_completed(container: Container) -> bool:
+    """Whether a loop or `Fn::Transform` may name the role. Where the container itself has the role,
+    a macro that is not AWS's is this one."""
+    owner = container.owner
+    by = completed_by(owner)
+    if by == "Fn::Transform" and owner is container.body:
+        name = get(owner, by, "Name")
+        return isinstance(name, str) and name.startswith("AWS::")
+    return by is not None
 
 
 def _within(needs: Iterable[Need], when: Conditions, site: Site, stack: Stack) -> list[Need]:

@@ -135,11 +135,12 @@ def _access(form: Leaf, reader: BlockReader) -> Fork[Access] | Access:
 def _looked_up(image: Leaf, form: Leaf, reader: BlockReader) -> Fork[Access] | Access:
     """What opens the image of a form by the registry tables."""
     block = _block(form) or {}
-    flaw = _flaw(image, reader)
+    when = reader.container.when
+    flaw = _flaw(image, when, reader)
     if _is_missing(image) or (flaw and flaw.certain and not flaw.takes_no_secret):
         return _none(image.path)  # the image's own problem says why
     try:
-        found = find_entry(image.value, reader.settings, reader.site, reader.stack)
+        found = find_entry(image.value, reader.settings, when, reader.site, reader.stack)
     except InvalidValueError as error:
         return _none(image.path, error.at(image.path))
     if found is None:
@@ -192,12 +193,12 @@ def _is_missing(image: Leaf) -> bool:
     return image.value is None or image.value == NO_VALUE
 
 
-def _flaw(image: Leaf, reader: BlockReader) -> ImageFlaw | None:
-    """What is wrong with one image of the block; nothing where it has none."""
+def _flaw(image: Leaf, when: Conditions, reader: BlockReader) -> ImageFlaw | None:
+    """What is wrong with one image of the block where `when` holds; nothing where it has none."""
     if _is_missing(image):
         return None
     service = reader.container.place.service
-    return find_flaw(image.value, reader.site, reader.stack, service)
+    return find_flaw(image.value, reader.site, reader.stack, service, when)
 
 
 def _flaws(
@@ -209,7 +210,7 @@ def _flaws(
     """
     found: list[tuple[Path, ImageFlaw]] = []
     for leaf, when in images:
-        flaw = _flaw(leaf, reader)
+        flaw = _flaw(leaf, when, reader)
         if flaw and flaw.takes_no_secret:
             opened = [holds for one, holds in leaves(access, when) if one.secret.value != NO_VALUE]
             flaw = flaw if any(_possible(holds, reader) for holds in opened) else None

@@ -35,13 +35,16 @@ class ImageFlaw(NamedTuple):
     takes_no_secret: bool
 
 
-def find_flaw(image: Json, site: Site, stack: Stack, service: str) -> ImageFlaw | None:
-    """What is wrong with an image (no `Fn::If`, no `AWS::NoValue`) that a service is to pull."""
+def find_flaw(
+    image: Json, site: Site, stack: Stack, service: str, when: Conditions = ALWAYS
+) -> ImageFlaw | None:
+    """What is wrong with an image (no `Fn::If`, no `AWS::NoValue`) that a service is to pull where
+    `when` holds."""
     if not is_text(image):
         fix = "Write registry/repository:tag or registry/repository@digest."
         error = InvalidValueError("PI202", "An image is text or an intrinsic function.", fix)
         return ImageFlaw(error, certain=True, takes_no_secret=False)
-    flaws = [_flaw(text, site, stack, service) for text in _values_of(image, site, stack)]
+    flaws = [_flaw(text, site, stack, service) for text in _values_of(image, when, site, stack)]
     found = [flaw for flaw in flaws if flaw]
     return found[0]._replace(certain=len(found) == len(flaws)) if found else None
 
@@ -107,30 +110,32 @@ def _is_repository(part: Unknown, site: Site, stack: Stack) -> bool:
     )
 
 
-def _values_of(image: Json, site: Site, stack: Stack) -> list[Text]:
-    """The values that an image can have, each as far as it is known."""
+def _values_of(image: Json, when: Conditions, site: Site, stack: Stack) -> list[Text]:
+    """The values that an image can have where `when` holds, each as far as it is known."""
     if isinstance(image, str) and "{" not in image:
         return [(image,)] if image else [()]
     tree = chosen(image)
     if tree is None:
         return [(Unknown(image),)]
     found: list[Text] = []
-    values: list[tuple[Json, Conditions]] = leaves(tree, ALWAYS)
-    for value, when in values:
+    values: list[tuple[Json, Conditions]] = leaves(tree, when)
+    for value, holds in values:
         text = parse(value, site.loop_variables)
-        possible = stack.known(text, site, when)
+        possible = stack.known(text, site, holds)
         # With a default in place of a value another one may be deployed.
         found += [*possible.texts, text] if possible.defaults else possible.texts
     return list(dict.fromkeys(found))
 
 
-def find_entry(image: Json, settings: Settings, site: Site, stack: Stack) -> RegistryEntry | None:
+def find_entry(
+    image: Json, settings: Settings, when: Conditions, site: Site, stack: Stack
+) -> RegistryEntry | None:
     """The entry with the longest prefix of the image's registry and path, in the nearest table that
     has one; None: there is none.
 
     Raises `InvalidValueError` where what is known of the image does not decide which entry it is.
     """
-    found = [_entry_of(text, settings) for text in _values_of(image, site, stack)]
+    found = [_entry_of(text, settings) for text in _values_of(image, when, site, stack)]
     if any(entry != found[0] for entry in found):
         raise _unknown_registry("its values are of more than one entry of the registry table")
     return found[0] if found else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from functools import cached_property
 from math import prod
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -163,6 +164,16 @@ class Stack:
         self._by_property: dict[tuple[str, str], _Index] = {}
         self._dependencies: dict[Path, tuple[Resource, ...]] = {}
         self._readings: dict[Hashable, Any] = {}
+
+    @cached_property
+    def elsewhere(self) -> Stack:
+        """The same as deployed in a Region and an account of which nothing is known."""
+        return Stack(self.template, self.context._replace(region=None, account=None))
+
+    def where(self, when: Conditions, site: Site) -> Stack:
+        """What is known of the deployments that have these conditions: where this one does not,
+        they may be of another Region or account."""
+        return self if self.reached(when, site) else self.elsewhere
 
     @property
     def logical_ids(self) -> set[str]:
