@@ -135,10 +135,13 @@ def _read_value(value: Json, path: Path, when: Conditions, reader: _Reader) -> I
         try:
             if not is_text(leaf):
                 raise InvalidValueError("PI310", "A key is text or an intrinsic function.", _FIX)
-            there = reader.stack.where(holds, reader.site)
-            yield from _read(leaf, path, holds, reader._replace(stack=there))
+            yield from _read(leaf, path, holds, reader)
         except InvalidValueError as error:
-            yield FoundKey(path, holds, error)
+            stack = reader.stack
+            if stack.reached(holds, reader.site) or stack.elsewhere is stack:
+                yield FoundKey(path, holds, error)
+            else:
+                yield from _read_value(leaf, path, holds, reader._replace(stack=stack.elsewhere))
 
 
 def _read(value: Json, path: Path, when: Conditions, reader: _Reader) -> Iterator[FoundKey]:

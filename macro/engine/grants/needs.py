@@ -132,10 +132,18 @@ def _read_cases(value: Json, when: Conditions, reader: Reader) -> _SecretCases:
     return stack.once(about, value, site, lambda: _cases(value, when, reader))
 
 
+def _is_far(reading: Secret | InvalidValueError) -> bool:
+    """Whether a secret, in the Region and account of this deployment, is wrong or another's."""
+    return isinstance(reading, InvalidValueError) or reading.elsewhere
+
+
 def _cases(value: Json, when: Conditions, reader: Reader) -> _SecretCases:
     site, stack = reader.site, reader.stack
-    tree = read_secret(value, when, reader._replace(stack=stack.where(when, site)))
+    tree = read_secret(value, when, reader)
     readings: list[tuple[Secret | InvalidValueError, Conditions]] = leaves(tree, when)
+    if any(_is_far(one) for one, _ in readings) and not stack.reached(when, site):
+        tree = read_secret(value, when, reader._replace(stack=stack.elsewhere))
+        readings = leaves(tree, when)
     cases: list[_SecretCase] = []
     for reading, holds in readings:
         if not stack.possible(holds, site):
@@ -248,8 +256,11 @@ def read_grants(
             continue
         if not granted:
             continue
-        tree = read_role(role, holds, site, stack.where(holds, site))
+        tree = read_role(role, holds, site, stack)
         readings: list[tuple[Role | InvalidValueError, Conditions]] = leaves(tree, holds)
+        is_wrong = any(isinstance(one, InvalidValueError) for one, _ in readings)
+        if is_wrong and not stack.reached(holds, site):
+            readings = leaves(read_role(role, holds, site, stack.elsewhere), holds)
         for found, inner in readings:
             needed = _within(granted, inner, site, stack)
             if not needed:

@@ -167,13 +167,10 @@ class Stack:
 
     @cached_property
     def elsewhere(self) -> Stack:
-        """The same as deployed in a Region and an account of which nothing is known."""
-        return Stack(self.template, self.context._replace(region=None, account=None))
-
-    def where(self, when: Conditions, site: Site) -> Stack:
-        """What is known of the deployments that have these conditions: where this one does not,
-        they may be of another Region or account."""
-        return self if self.reached(when, site) else self.elsewhere
+        """The same as deployed in a Region and an account of which nothing is known: what this
+        deployment does not reach may be of others than its own."""
+        unknown = self.context._replace(region=None, account=None)
+        return self if unknown == self.context else Stack(self.template, unknown)
 
     @property
     def logical_ids(self) -> set[str]:
