@@ -357,7 +357,7 @@ def test_a_process_that_is_ended_from_outside(capsys: pytest.CaptureFixture[str]
     os.close(writer)
     assert (process.returncode, error) == (
         2,
-        b"error: a process was ended from outside; nothing is written\n",
+        b"error: a worker process was killed; nothing was written\n",
     )
 
 
