@@ -368,7 +368,7 @@ def test_a_fault_is_one_line_without_values(
         raise ZeroDivisionError("hunter2")
 
     put("a.yaml")
-    monkeypatch.setattr("macro.commands.file_expansion.expand", fault)
+    monkeypatch.setattr("macro.engine.expand.Stack", fault)
     assert main(["expand", "a.yaml"]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: unexpected ZeroDivisionError at test_files.py:")
