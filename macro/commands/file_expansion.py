@@ -117,7 +117,7 @@ def expand_all(request: Request, inputs: Sequence[Input]) -> Iterator[FileExpans
                 process.terminate()  # one may be waiting for a file that never comes
             pool.shutdown(cancel_futures=True)
             if isinstance(error, BrokenProcessPool):
-                raise UsageError("a process was ended from outside; nothing is written") from None
+                raise UsageError("a worker process was killed; nothing was written") from None
             raise
 
 

@@ -45,7 +45,7 @@ def login(options: argparse.Namespace) -> int:
     found = Login(options.username, _password())
     try:
         if not check_login(host, found, HttpClient(frozenset(options.plain_http))):
-            report(f"warning: {host} lets anybody in, so it does not tell whether the login works")
+            report(f"warning: {host} accepts anyone, so it does not show whether the login works")
     except UntrustedError as distrust:
         return _refuse(f"{distrust.message} {_OWN_TRUST}")
     except RegistryError as refusal:
@@ -222,7 +222,7 @@ def _agreed(question: str) -> bool:
             print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
             agreed = terminal.readline().strip().lower() in ("y", "yes")
     except OSError:
-        report(f"error: {question} No terminal exists to ask at: pass --yes")
+        report(f"error: {question} There is no terminal to ask at: pass --yes")
         return False
     if not agreed:
         report("Nothing was written.")

@@ -41,7 +41,7 @@ def of_file(name: str) -> dict[str, Json]:
     except json.JSONDecodeError as error:
         raise UsageError(f"{name}:{error.lineno}:{error.colno}: this is not JSON") from None
     except (ValueError, RecursionError):  # a number of 5,000 digits; 5,000 brackets
-        raise UsageError(f"{name} holds more than parameters") from None
+        raise UsageError(f"{name} contains more than parameters") from None
 
 
 def of_sam_config(overrides: object, name: str) -> dict[str, Json]:
@@ -49,7 +49,7 @@ def of_sam_config(overrides: object, name: str) -> dict[str, Json]:
     try:
         return _values(overrides, name, words=True)
     except RecursionError:
-        raise UsageError(f"{name} holds more than parameters") from None
+        raise UsageError(f"{name} contains more than parameters") from None
 
 
 def _values(found: object, name: str, words: bool) -> dict[str, Json]:

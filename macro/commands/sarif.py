@@ -31,6 +31,7 @@ _SECTIONS = {
     "3": "the-secret-and-the-key",
     "4": "the-role-and-its-grant",
     "5": "limits",
+    "6": "credentials-written-by-hand",
     "9": "warnings",
 }
 

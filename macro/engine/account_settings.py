@@ -32,11 +32,11 @@ def account_settings() -> tuple[Json, tuple[Problem, ...]]:
         json.dumps(settings, ensure_ascii=False).encode()
         _, problems = read_account_settings(settings)
     except json.JSONDecodeError as error:
-        return None, (_unreadable(f"are not JSON, from character {error.pos + 1} on"),)
+        return None, (_unreadable(f"are not valid JSON from character {error.pos + 1} on"),)
     except RecursionError:
         return None, (_unreadable("nest too deep"),)
     except UnicodeEncodeError:
-        return None, (_unreadable("hold half of a surrogate pair, which is no character"),)
+        return None, (_unreadable("contain half of a surrogate pair, which is not a character"),)
     except _RepeatedKeyError:
         return None, (_unreadable("have a key twice in the same mapping"),)
     return settings, problems
@@ -54,7 +54,7 @@ def _mapping(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 
 def _unreadable(what: str) -> Problem:
-    fix = "Give what private-image settings FILE prints."
+    fix = "Use what private-image settings FILE prints."
     return Problem("PI107", (), f"The account's settings {what}.", fix)
 
 

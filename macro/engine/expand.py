@@ -97,7 +97,7 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
     Raises nothing for what an author may write: whatever is wrong is among the problems.
     """
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
-        message = "This is no template: it has no Resources."
+        message = "This is not a template: it has no Resources."
         fix = "Write a mapping with Resources, as CloudFormation expects."
         return Expansion(problems=(Problem("PI004", (), message, fix),))
     stack = Stack(template, context or Context())

@@ -141,11 +141,12 @@ def _expanded(event: Json, settings: Json) -> _Outcome:
         expanded = apply(placed.template, expansion.edits)
         size = _size(expanded)
     except RecursionError:
-        message, fix = "The template nests too deep.", "Nest its mappings and lists less deep."
+        message = "The template is nested too deeply."
+        fix = "Reduce the nesting of its mappings and lists."
         raise _FragmentError(Problem("PI005", (), message, fix)) from None
     except UnicodeEncodeError:
-        message = "The template holds half of a surrogate pair, which is no character."
-        fix = r"Look for an escape between \ud800 and \udfff that stands alone."
+        message = "The template contains half of a surrogate pair, which is not a character."
+        fix = r"Look for an escape between \ud800 and \udfff that is alone."
         raise _FragmentError(Problem("PI001", (), message, fix)) from None
     if expansion.edits and size > quotas.TEMPLATE_BYTES:
         raise _FragmentError(quotas.too_large(size))

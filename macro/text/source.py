@@ -296,7 +296,7 @@ class _Reader:
             if isinstance(node, Alias):
                 known = sizes[id(node.value)]
                 if known is None:
-                    message = "An alias stands inside the node that it stands for."
+                    message = "An alias is inside the node that it refers to."
                     fix = "Write the value out in this place."
                     self.stop(node.start_mark.index, "PI002", message, fix)
                 return known
@@ -311,7 +311,7 @@ class _Reader:
             if depth >= MAX_DEPTH:
                 self.too_deep(node.start_mark.index)
             if size > MAX_NODES:
-                message = f"Written out, the aliases stand for more than {MAX_NODES} values."
+                message = f"Written out, the aliases would be more than {MAX_NODES} values."
                 self.stop(node.start_mark.index, "PI005", message, "Use fewer aliases.")
             return depth + 1, size
 

@@ -14,7 +14,7 @@ def explain(error: YAMLError, text: str) -> tuple[int, str, str, str]:
     """
     control = _CONTROL.search(text)
     if control:
-        message = f"The control character U+{ord(control[0]):04X} cannot stand in a template."
+        message = f"The control character U+{ord(control[0]):04X} is not allowed in a template."
         return control.start(), "PI001", message, "Remove it, or escape it in double quotes."
     index, what = 0, "cannot be read"
     if isinstance(error, MarkedYAMLError):
@@ -41,7 +41,7 @@ _CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]"
 _TOLD = {
     "cannot start any token": ("A value cannot begin with this character.", "Quote the value."),
     "mapping values are not allowed": (
-        "A second `: ` stands where a value is.",
+        "A value contains a second `: `.",
         "Quote the value, or fix the indentation.",
     ),
     "another document": (
@@ -57,7 +57,7 @@ _TOLD = {
         "Define it with `&`, or quote a text that has `*`.",
     ),
     "second occurrence": (
-        "An anchor of this name stands further up.",
+        "An anchor of this name exists above.",
         "Give each anchor a name of its own.",
     ),
     "expected key": (
@@ -65,7 +65,7 @@ _TOLD = {
         "Fix the indentation, or quote a value that spans lines.",
     ),
     "could not find expected ':'": (
-        "The line before has no `:` behind its key.",
+        "The line before has no `:` after its key.",
         "Add it, or fix the indentation.",
     ),
     "'-' indicator": (
@@ -74,11 +74,11 @@ _TOLD = {
     ),
     "',' or ']'": (
         "A `,` or `]` is missing here.",
-        "Close the list, or quote what stands before.",
+        "Close the list, or quote what is before it.",
     ),
     "',' or '}'": (
         "A `,` or `}` is missing here.",
-        "Close the mapping, or quote what stands before.",
+        "Close the mapping, or quote what is before it.",
     ),
     "node content": ("A value is expected here.", "Quote it if it begins with `]`, `}` or `,`."),
     "undefined tag handle": ("This tag is not known.", "Quote a value that begins with `!`."),

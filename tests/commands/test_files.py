@@ -357,7 +357,7 @@ def test_a_process_that_is_ended_from_outside(capsys: pytest.CaptureFixture[str]
     os.close(writer)
     assert (process.returncode, error) == (
         2,
-        b"error: a process was ended from outside; nothing is written\n",
+        b"error: a worker process was killed; nothing was written\n",
     )
 
 
@@ -368,7 +368,7 @@ def test_a_fault_is_one_line_without_values(
         raise ZeroDivisionError("hunter2")
 
     put("a.yaml")
-    monkeypatch.setattr("macro.commands.file_expansion.expand", fault)
+    monkeypatch.setattr("macro.engine.expand.Stack", fault)
     assert main(["expand", "a.yaml"]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: unexpected ZeroDivisionError at test_files.py:")

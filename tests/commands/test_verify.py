@@ -476,8 +476,8 @@ def test_a_registry_that_is_down(aws: None, run: Callable[..., Run]) -> None:
     ("image", "said"),
     [
         ("111122223333.dkr.ecr.eu-west-1.amazonaws.com/web", "is in Amazon ECR"),
-        ("https://quay.io/web", "has no scheme"),
-        ("quay.io/Web", "A repository is in lower case"),
+        ("https://quay.io/web", "must not have a scheme"),
+        ("quay.io/Web", "The repository must be in lower case"),
     ],
 )
 def test_an_image_whose_parameter_has_what_is_none(

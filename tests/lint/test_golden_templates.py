@@ -52,7 +52,7 @@ def found(path: Path, *options: str) -> list[Match]:
 # The problems of a value without a place of its own in cfn-lint.
 WITHOUT_PLACE = {
     "problem-block-not-indented": {"31:24:"},
-    "problem-no-image": {"23:19:"},
+    "problem-no-image": {"25:19:"},
     "problem-no-secret": {"31:20:"},
     "problem-wrong-type": {"23:25:"},
 }

@@ -195,9 +195,7 @@ def test_parameters_are_those_that_are_deployed(linted: Callable[..., list[str]]
     text = GOOD.replace("registry/team", "!Ref Secret").replace(
         "Resources:", "Parameters: {Secret: {Type: String, Default: registry/team}}\nResources:"
     )
-    default = (
-        "12:21: WPI903 This is expanded for the form that the default of parameter Secret has."
-    )
+    default = "12:21: WPI903 This expansion fits the form of the default of parameter Secret."
     assert [line[: len(default)] for line in linted(text)] == [default]
     (found,) = linted(text, "--parameters", "Secret=arn:aws:s3:::bucket")
     assert found.startswith("12:21: EPI304 This ARN is not a secret's.")

@@ -102,7 +102,9 @@ def read_keys(
         if secret.elsewhere:
             yield FoundKey(at, holds, _foreign_key())
         if secret.anywhere:
-            message = "Nothing is known of this secret's account: a secret of another account opens"
+            message = (
+                "Nothing is known about this secret's account: a secret of another account opens"
+            )
             message += " with a customer-managed key of that account alone."
             fix = "Write KmsKey: and the key's ARN, or make sure that the account is the stack's."
             yield FoundKey(at, holds, Caution("PI906", message, fix))
@@ -134,7 +136,8 @@ def _read_value(value: Json, path: Path, when: Conditions, reader: _Reader) -> I
             continue
         try:
             if not is_text(leaf):
-                raise InvalidValueError("PI310", "A key is text or an intrinsic function.", _FIX)
+                message = "A key must be text or an intrinsic function."
+                raise InvalidValueError("PI310", message, _FIX)
             yield from _read(leaf, path, holds, reader)
         except InvalidValueError as error:
             stack = reader.stack
@@ -206,8 +209,8 @@ def _foreign_key() -> InvalidValueError:
     # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html
     return InvalidValueError(
         "PI311",
-        "A secret of another account opens with a customer-managed key of that account alone.",
-        "Write KmsKey: and the key's ARN, or Grant: false where the role may use it already.",
+        "A secret of another account needs a customer-managed key of that account.",
+        "Write KmsKey with the key's ARN, or Grant: false if the role may already use it.",
     )
 
 
@@ -237,7 +240,7 @@ def _combined(value: Json, text: Text, texts: tuple[Text, ...], reader: _Reader)
         )
     (found,) = keys.values()
     wrong = tuple(
-        Caution("PI905", f"This fails where another value is deployed: {error}", error.fix)
+        Caution("PI905", f"This fails if another value is deployed: {error}", error.fix)
         for error in errors
     )
     return found._replace(cautions=wrong + found.cautions)
@@ -263,10 +266,10 @@ def _key(value: Json, text: Text, known: Text, reader: _Reader) -> tuple[str, Ke
             arn = arn_of("kms", "key/", *text, region=parse(secret.region))
             return "id", Key(write(arn, taken))
         case () | (str(), *_):
-            raise InvalidValueError("PI310", "This is no key of KMS.", _FIX)
+            raise InvalidValueError("PI310", "This is not a KMS key.", _FIX)
         case (Unknown(opaque),) if reader.stack.values.is_arn(opaque):
             return "arn", Key(value)
-    message = "Nothing is known of this key's value: an id or an alias would not work here."
+    message = "Nothing is known about this key's value: an id or an alias would not work here."
     caution = Caution("PI906", message, give_arn(text, reader.stack))
     return "arn", Key(value, cautions=(caution,))
 
@@ -292,7 +295,7 @@ def _check_alias(name: Text) -> None:
             _FIX,
         )
     if not re.fullmatch(r"alias/[\w/-]*", written, re.ASCII) or name == ("alias/",):
-        raise InvalidValueError("PI310", "This is no alias of a key.", _FIX)
+        raise InvalidValueError("PI310", "This is not an alias of a key.", _FIX)
 
 
 def _key_by_arn(value: Json, text: Text, known: Text, reader: _Reader) -> tuple[str, Key | None]:
@@ -313,7 +316,7 @@ def _key_by_arn(value: Json, text: Text, known: Text, reader: _Reader) -> tuple[
             if written is None:
                 raise InvalidValueError(
                     "PI310",
-                    "IAM knows keys by ARN, not by the ARN of an alias, as this value has.",
+                    "This is the ARN of an alias, and IAM matches a key only by the key's own ARN.",
                     "Give the value as the key's ARN, or as the alias's name: alias/name.",
                 )
             all_keys = arn_of(

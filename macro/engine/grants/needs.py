@@ -169,8 +169,8 @@ def _doubts(found: Secret | Key | NamedRole, path: Path, when: Conditions) -> li
     assumed = [
         Caution(
             "PI903",
-            f"This is expanded for the form that the default of parameter {name} has.",
-            f"Where another form is deployed, give its value with -p {name}=...",
+            f"This expansion fits the form of the default of parameter {name}.",
+            f"If you deploy a value of another form, give it with -p {name}=...",
         )
         for name in found.defaults
     ]
@@ -188,7 +188,7 @@ def _sorted_out(
         if isinstance(error, InvalidValueError) and reached:
             problems.append(error.at(path))
         elif isinstance(error, InvalidValueError):
-            message = f"This deployment does not reach a case that is wrong: {error}"
+            message = f"A case that this deployment does not reach is wrong: {error}"
             warnings.append(Problem("PI908", path, message, error.fix))
         elif reached:
             warnings.append(error.at(path))
@@ -321,7 +321,7 @@ def _no_role(place: Place, path: Path, granted: bool) -> Problem:
     key = place.execution_role
     fix = f"Name a role in {key}"
     fix += "." if granted else ", or leave out Grant: false to have one made."
-    return Problem("PI403", path, f"There is no {key} that could pull the image.", fix)
+    return Problem("PI403", path, f"{key} names no role that could pull the image.", fix)
 
 
 def _unread(place: Place, path: Path) -> Problem:
@@ -342,7 +342,7 @@ def _task_role_warnings(container: Container) -> Iterator[Problem]:
     path = (*container.owner_path, place.task_role)
     for at, task_role, _ in branches(owner[place.task_role], path, ALWAYS):
         if canonical(task_role) in roles and task_role != NO_VALUE:
-            message = "The execution role is the task role too: the application's code can read"
-            message += " the registry's credentials."
+            message = "The execution role is also the task role, so the application's code can read"
+            message += " the registry credentials."
             fix = f"Give {place.task_role} a role of its own."
             yield Problem("PI901", at, message, fix)

@@ -452,8 +452,10 @@ def turns_differ(path: Path) -> Problem:
     return Problem(
         "PI408",
         path,
-        "The turns of the loop need different grants, which cannot be written within the loop.",
-        "Write the secrets of all turns in the same form, or declare these resources one by one.",
+        "The iterations of the loop need different grants, which cannot be written within the"
+        " loop.",
+        "Write the secrets of all iterations in the same form, or declare these resources one by"
+        " one.",
     )
 
 
@@ -483,9 +485,9 @@ def _check_logical_id(
         yield Problem(
             "PI405",
             path,
-            f"What {served.logical_id} needs cannot be referred to: CloudFormation replaces &{{}}"
-            " in logical ids only.",
-            "Write ${} in the logical id, or name a role outside of the loop.",
+            f"The resources that {served.logical_id} needs cannot be referred to: CloudFormation"
+            " replaces &{} only in logical ids.",
+            "Write ${} in the logical id, or name a role outside the loop.",
         )
     longest = length(logical_id, widths(scope, stack))
     if longest > quotas.LOGICAL_ID_LENGTH:
@@ -566,5 +568,5 @@ def _circular(served: Resource, path: Path) -> Problem:
         path,
         f"{served.logical_id} must come after its grant, but the secret, the key or the role"
         " depends on it.",
-        "Take that dependency away, or grant access elsewhere and write Grant: false.",
+        "Remove that dependency, or grant access elsewhere and write Grant: false.",
     )

@@ -29,7 +29,7 @@ def too_long(length: int, path: Path) -> Problem:
     return Problem(
         "PI502",
         path,
-        f"The logical id of what is added would have {length} characters; CloudFormation takes"
+        f"The logical id of an added resource would have {length} characters; CloudFormation allows"
         f" {LOGICAL_ID_LENGTH}.",
         "Give the resource a shorter logical id.",
     )
@@ -40,8 +40,8 @@ def name_too_long(length: int, path: Path) -> Problem:
     return Problem(
         "PI505",
         path,
-        f"The name of the added policy would have {length} characters in a turn of the loop; IAM"
-        f" takes {POLICY_NAME_LENGTH}.",
+        f"The name of the added policy would have {length} characters in an iteration of the loop;"
+        f" IAM allows {POLICY_NAME_LENGTH}.",
         "Run the loop over shorter values, or name a role that is declared in the same loop.",
     )
 
@@ -51,7 +51,7 @@ def too_large(size: int) -> Problem:
     return Problem(
         "PI504",
         (),
-        f"Expanded, the template would have {size} bytes; CloudFormation takes {TEMPLATE_BYTES}.",
+        f"Expanded, the template would have {size} bytes; CloudFormation allows {TEMPLATE_BYTES}.",
         "Split the template into two stacks.",
     )
 
@@ -72,7 +72,7 @@ def check_resources(
         fix = "Split the template into two stacks."
         if count - created_roles + 1 <= RESOURCES:
             fix = f"Name one execution role for all, in place of the {created_roles} that are made."
-        message = f"Expanded, the template would have {count} resources; CloudFormation takes"
+        message = f"Expanded, the template would have {count} resources; CloudFormation allows"
         message += f" {RESOURCES}."
         yield Problem("PI501", ("Resources",), message, fix, on_key=True)
 
@@ -100,7 +100,7 @@ def check_policies(own: Json, added: Iterable[Policy], path: Path) -> Iterator[P
         yield Problem(
             "PI503",
             path,
-            f"The role's inline policies would have {total} characters or more; IAM takes"
+            f"The role's inline policies would have {total} characters or more; IAM allows"
             f" {INLINE_POLICIES}.",
             "Use fewer secrets for this role, or split the containers over several roles.",
         )

@@ -102,7 +102,7 @@ def read_role(value: Json, when: Conditions, site: Site, stack: Stack) -> Fork[R
     attached to.
     """
     if not is_text(value):
-        return InvalidValueError("PI402", "A role is text or an intrinsic function.", _FIX)
+        return InvalidValueError("PI402", "A role must be text or an intrinsic function.", _FIX)
     return stack.once(("role", when), value, site, lambda: _read_text(value, when, site, stack))
 
 
@@ -159,7 +159,9 @@ def _read(value: Json, when: Conditions, site: Site, stack: Stack) -> Fork[Readi
     declared = bearers[0].always if all(one == bearers[0] for one in bearers) else []
     cautions = [_may_be(found) for one in bearers for found in one.sometimes]
     if len(names) == 1 and first.last and not declared and _may_have_a_path(first.last, site):
-        message = "Nothing is known of a part of this role's name: it is taken for a name without a"
+        message = (
+            "Nothing is known about a part of this role's name: it is taken for a name without a"
+        )
         message += " path."
         cautions.append(Caution("PI906", message, _GIVE))
     role = role._replace(cautions=(*role.cautions, *dict.fromkeys(cautions)))
@@ -241,8 +243,8 @@ def _name(sought: Sought, stack: Stack) -> _Name:
     opaque = known[0].value if isinstance(known[0], Unknown) else None
     if re.fullmatch(_PATHLESS_ARN, stack.values.pattern(opaque)):
         return _Name(_after_role(text, taken))
-    message = "Nothing is known of this role's value: it is taken for the ARN of a role without a"
-    message += " path."
+    message = "Nothing is known about this role's value: it is taken for the ARN of a role"
+    message += " without a path."
     return _Name(_after_role(text, taken), None, (Caution("PI906", message, _GIVE),))
 
 
@@ -283,7 +285,7 @@ def _name_in_arn(text: Text, known: Text, site: Site, stack: Stack) -> _Name:
     if in_another_account(arn, stack.context):
         raise InvalidValueError(
             "PI401",
-            "The role is of another account, where this stack cannot attach a policy.",
+            "The role belongs to another account, where this stack cannot attach a policy.",
             "Let its owner grant access to the secret and write Grant: false, or use a role of"
             " this account.",
         )
@@ -293,7 +295,7 @@ def _name_in_arn(text: Text, known: Text, site: Site, stack: Stack) -> _Name:
 def _name_by_name(text: Text, known: Text, site: Site) -> _Name:
     """The role of a name; a path before it, which `Roles` does not take, is left out."""
     if not re.fullmatch(r"[\w+=,.@/-]*", literal_parts(known), re.ASCII):
-        message = "A role's name has letters, digits and +=,.@-_ only."
+        message = "A role's name can contain only letters, digits and +=,.@-_."
         raise InvalidValueError("PI402", message, _FIX)
     return _last_name(text, known, site)
 

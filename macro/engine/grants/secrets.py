@@ -115,7 +115,7 @@ def read_secret(value: Json, when: Conditions, reader: Reader) -> Fork[Reading] 
     cannot use.
     """
     if not is_text(value):
-        return InvalidValueError("PI306", "A secret is text or an intrinsic function.", _FIX)
+        return InvalidValueError("PI306", "A secret must be text or an intrinsic function.", _FIX)
     tree = chosen(value)
     if tree is None:
         return InvalidValueError(
@@ -161,7 +161,7 @@ def _read(value: Json, when: Conditions, reader: Reader) -> Fork[Reading] | Read
     if not forms:
         raise errors[0]
     cautions = tuple(
-        Caution("PI905", f"This fails where another value is deployed: {error}", error.fix)
+        Caution("PI905", f"This fails if another value is deployed: {error}", error.fix)
         for error in errors
     ) + tuple(_may_be(found) for found in _unique(one for form in forms for one in form.perhaps))
     if all(form.is_name for form in forms):
@@ -336,14 +336,14 @@ def _form_of_arn(sought: Sought, reader: Reader) -> _Form:
     if ending == "partial" and elsewhere:
         raise InvalidValueError(
             "PI308",
-            "A secret of another account is found by its full ARN only.",
+            "A secret of another account is found only by its full ARN.",
             "Add the hyphen and six characters that Secrets Manager put at the ARN's end.",
         )
     declared, perhaps = _of_this_name(name, arn, sought, reader)
     if ending == "partial" and not reader.credentials.takes_partial_arn and not declared:
         raise InvalidValueError(
             "PI309",
-            "CodeBuild takes a secret's full ARN or its name, never a part of the ARN.",
+            "CodeBuild takes a secret's full ARN or its name, but not a partial ARN.",
             "Write the name, or add the hyphen and six characters at the ARN's end.",
         )
     complete = ending != "partial"
@@ -440,12 +440,14 @@ def _by_arn(value: Json, text: Text, forms: list[_Form], reader: Reader) -> Secr
     dynamic = any(is_dynamic(part) for part in text)
     cautions = []
     if any(form.anywhere and form.partial for form in forms):
-        message = "Nothing is known of this secret's account: a secret of another account is found"
+        message = (
+            "Nothing is known about this secret's account: a secret of another account is found"
+        )
         message += " by its full ARN only."
         fix = "Write the full ARN, or make sure that the account is the stack's."
         cautions.append(Caution("PI906", message, fix))
     if any(form.opaque for form in forms):
-        message = "Nothing is known of this secret's value: a name would not work here"
+        message = "Nothing is known about this secret's value: a name would not work here"
         message += ", nor a secret of another Region." if dynamic else "."
         cautions.append(Caution("PI906", message, give_arn(text, reader.stack)))
     takes_partial = reader.credentials.takes_partial_arn
@@ -542,7 +544,7 @@ def _check_name(name: Text) -> None:
     if not name or len(written) > 512 or not re.fullmatch(r"[\w/+=.@!-]*", written, re.ASCII):
         raise InvalidValueError(
             "PI306",
-            "A secret's name has 1 to 512 letters, digits and /_+=.@- and nothing else.",
+            "A secret's name can contain only letters, digits and /_+=.@-, up to 512 in all.",
             _FIX,
         )
 

@@ -75,7 +75,8 @@ def read_shorthand(value: Json, path: Path, reader: BlockReader) -> Shorthand:
     images = leaves(image, reader.container.when)
     access = graft(whole, lambda form: _access(form, reader))
     problems = [problem for form in forms for problem in _problems_of_form(form)]
-    missing = [leaf for leaf, _ in images if _is_missing(leaf)]
+    always = reader.container.when
+    missing = [(leaf, when != always) for leaf, when in images if _is_missing(leaf)]
     if missing and not _keys_beside(reader.container.body):
         problems += _problems_of_images(missing, forms)
     problems += [one.problem for one, _ in leaves(access, ALWAYS) if one.problem]
@@ -259,14 +260,19 @@ def _meant(block: dict[str, Json]) -> list[str | None]:
     return [nearest(key, KEYS) for key in block if key not in KEYS]
 
 
-def _problems_of_images(missing: Iterable[Leaf], forms: Iterable[Leaf]) -> Iterator[Problem]:
-    """The problem of each branch without an image, unless a key was likely meant to be it."""
+def _problems_of_images(
+    missing: Iterable[tuple[Leaf, bool]], forms: Iterable[Leaf]
+) -> Iterator[Problem]:
+    """The problem of each branch without an image, unless a key was likely meant to be it. A leaf
+    has with it whether it is one case of several."""
     meant = [key for form in forms for key in _meant(_block(form) or {})]
-    for leaf in missing:
+    for leaf, is_case in missing:
         if "Image" not in meant:
             message = "There is no image here."
-            fix = "Write Image: and the image's name; where there is no container either,"
-            fix += " put Fn::If around the container."
+            fix = "Write Image with the image's name."
+            if is_case:
+                fix = "Write Image with the image's name for this case. If this case has no"
+                fix += " container, put Fn::If around the container."
             yield Problem("PI102", leaf.path, message, fix)
 
 

@@ -90,14 +90,16 @@ def read_image_reference(image: str) -> ImageReference:
 def _flaw(image: str) -> InvalidValueError:
     """What is wrong with a text that is no image reference."""
     if "://" in image:
-        return _invalid("An image reference has no scheme such as https://.", "Leave it out.")
+        return _invalid(
+            "An image reference must not have a scheme such as https://.", "Leave it out."
+        )
     if not image or re.search(r"\s", image):
         return _invalid("The image reference is empty or has a space in it.")
     host, path = split_registry(image)
     name, at, digest = path.partition("@")
     repository, colon, tag = name.partition(":")
     if host is not None and not is_host(host):
-        return _invalid("The registry of the image is no host name.")
+        return _invalid("The registry of the image is not a valid host name.")
     if host is not None and host.lower() == _WEBSITE:
         message = "hub.docker.com is the website of Docker Hub, not its registry."
         return _invalid(message, "Write docker.io/repository:tag.")
@@ -106,16 +108,16 @@ def _flaw(image: str) -> InvalidValueError:
     if ":" in digest.partition(":")[2]:
         return _invalid("A tag follows the digest.", "Leave out the tag, or write it before the @.")
     if colon and not re.fullmatch(_TAG, tag):
-        message = "A tag has up to 128 letters, digits and _.- and does not begin with . or -."
+        message = "A tag has up to 128 letters, digits and _.-, and must not begin with . or -."
         return _invalid(message, "Write a tag that the registry has.")
     if at and not re.fullmatch(_DIGEST, digest):
-        message = "This is no digest: sha256: and 64 hexadecimal digits in lower case."
+        message = "This is not a digest: sha256: and 64 lower-case hexadecimal digits."
         return _invalid(message, "Copy the digest from the registry.")
     if repository != repository.lower() and is_repository(repository.lower()):
-        return _invalid("A repository is in lower case.", "Write it as the registry has it.")
+        return _invalid("The repository must be in lower case.", "Write it as the registry has it.")
     if re.fullmatch(_IMAGE_ID, image):
         return _invalid("This is the id of an image, not a reference to one.")
-    return _invalid("This is no image reference.")
+    return _invalid("This is not an image reference.")
 
 
 def split_registry(image: str) -> tuple[str | None, str]:

@@ -42,7 +42,7 @@ def find_flaw(
     `when` holds."""
     if not is_text(image):
         fix = "Write registry/repository:tag or registry/repository@digest."
-        error = InvalidValueError("PI202", "An image is text or an intrinsic function.", fix)
+        error = InvalidValueError("PI202", "An image must be text or an intrinsic function.", fix)
         return ImageFlaw(error, certain=True, takes_no_secret=False)
     flaws = [_flaw(text, site, stack, service) for text in _values_of(image, when, site, stack)]
     found = [flaw for flaw in flaws if flaw]
@@ -59,7 +59,7 @@ def _flaw(text: Text, site: Site, stack: Stack, service: str) -> ImageFlaw | Non
     if in_ecr or any(_is_repository(part, site, stack) for part in unknown):
         error = InvalidValueError(
             "PI201",
-            "The image is in Amazon ECR, which the role's own permissions open, not a secret.",
+            "The image is in Amazon ECR, which uses the role's own permissions and no secret.",
             "Write it as Image, without PrivateImage.",
         )
         return ImageFlaw(error, certain=True, takes_no_secret=True)
@@ -164,7 +164,7 @@ def _name(text: Text) -> tuple[str, bool]:
     whole = literal(text) is not None
     slash_later = any("/" in part for part in text[1:] if isinstance(part, str))
     if "/" not in head and not whole and (slash_later or not re.search("[:@]", head)):
-        raise _unknown_registry("the registry's part of it is not known")
+        raise _unknown_registry("its registry is not known")
     host, path = split_registry(head)
     path, *version = re.split("[:@]", path, maxsplit=1)
     whole = whole or bool(version)

@@ -182,7 +182,7 @@ def check_calls(template: dict[str, Json], macro: Macro, shorthand: bool) -> Ite
                 )
     for name, path in _top_level(template) if shorthand else ():
         if is_misspelt(name) and not macro.is_called(name):
-            message = f"This is nearly the name of the macro, {macro.name}."
+            message = f"This is almost the name of the macro, {macro.name}."
             fix = f"Write Transform: {macro.name}, or give the macro's name with --macro-name."
             yield Problem("PI111", path, message, fix)
 
@@ -203,8 +203,8 @@ def check_snippet(call: Call, granted: bool, block: bool) -> Iterator[Problem]:
         yield Problem(
             "PI109",
             call.path,
-            f"By {SNIPPET} the macro sees this container alone, not the role that it would grant"
-            " the secret to.",
+            f"Through {SNIPPET} the macro sees only this container, not the role that it would"
+            " grant access to.",
             f"Write Transform: {NAME} at the top of the template, without {SNIPPET} here; or let"
             " the role read the secret by a policy of your own, and add Grant: false to its"
             " Parameters.",

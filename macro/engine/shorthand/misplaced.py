@@ -69,7 +69,7 @@ _CALL_IN_TEXT = (
     rf"Transform[\"']?\s*:(?:[\s\[\],\"'-]|AWS::\w+|Name[\"']?\s*:)*{NAME}\b(?![\"']?\s*:)"
 )
 
-_FIX = "Write it on a container; settings are in Metadata.PrivateImage."
+_FIX = "Write it on a container; settings belong in Metadata.PrivateImage."
 
 
 def misspelt(container: Container) -> Iterator[Problem]:
@@ -261,7 +261,7 @@ def _fix(path: Path, kind: str) -> str:
     if "TemplateBody" in path:
         return f"Expand that template on its own, or write Transform: {NAME} in it."
     if path[-1] not in (NAME, SNIPPET):
-        return "Write the containers as a list, not as a text."
+        return "Write the containers as a list, not as text."
     return f"Write it on {_nearest(kind)}."
 
 

@@ -58,7 +58,7 @@ def read_table(table: Json, path: Path, level: Level) -> tuple[RegistryTable, li
     if table is None:
         return {}, []
     if not isinstance(table, dict) or intrinsic(table):
-        message = "Registries is no mapping of registries to secrets."
+        message = "Registries is not a mapping of registries to secrets."
         return {}, [settings_problem(path, message, _TABLE_FIX)]
     entries: RegistryTable = {}
     problems: list[Problem] = []
@@ -67,8 +67,8 @@ def read_table(table: Json, path: Path, level: Level) -> tuple[RegistryTable, li
         wrong = [*_problems_of_entry(value, at)]
         prefix = _prefix(name)
         if prefix is None:
-            message = "This is no registry: a host name, and a path where only a part is meant."
-            fix = "Write it as in an image, without scheme, tag and digest."
+            message = "This is not a registry: a host name, and a path if only part of it is meant."
+            fix = "Write it as in an image, without a scheme, tag or digest."
             problems.append(settings_problem(at, message, fix))
             continue
         if prefix in entries:
@@ -89,7 +89,7 @@ def _problems_of_entry(value: Json, path: Path) -> Iterator[Problem]:
             or not value.keys() <= {*ENTRY_KEYS}
             or (value.get("Secret") is None)
         ):
-            message = "An entry is a secret, or a mapping of Secret, KmsKey and Grant."
+            message = "An entry must be a secret, or a mapping of Secret, KmsKey and Grant."
             yield settings_problem(path, message, _TABLE_FIX)
             return
         for key in ("Secret", "KmsKey"):

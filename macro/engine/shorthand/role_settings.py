@@ -42,7 +42,7 @@ def read_role_settings(value: Json, path: Path, level: Level) -> tuple[RoleSetti
     if value is None or value == NO_VALUE:
         return RoleSettings(), []
     if not isinstance(value, dict) or intrinsic(value):
-        message = "ExecutionRole is no mapping."
+        message = "ExecutionRole is not a mapping."
         return RoleSettings(), [
             settings_problem(path, message, f"Write {', '.join(ROLE_KEYS)} below it.")
         ]
@@ -77,8 +77,8 @@ def _check_arn(value: Json, path: Path) -> Iterator[Problem]:
         if text is not None and not re.fullmatch(
             r"arn:aws(-[a-z]+)*:iam::(\d{12}|aws):policy/[!-~]+", text, re.ASCII
         ):
-            message = "This is no ARN of a managed policy."
-            fix = "Write the ARN, with Fn::Sub where it is of the stack's own account:"
+            message = "This is not the ARN of a managed policy."
+            fix = "Write the ARN, with Fn::Sub if it is in the stack's own account:"
             fix += " arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/name."
             yield settings_problem(at, message, fix)
 
@@ -87,7 +87,7 @@ def _check_path(value: Json, path: Path) -> Iterator[Problem]:
     # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
     for at, text in _texts(value, path):
         if text is not None and not (re.fullmatch("/([!-~]+/)?", text) and len(text) <= 512):
-            message = "A role's path begins and ends with a slash and has no space in it."
+            message = "A role's path must begin and end with a slash and contain no space."
             yield settings_problem(at, message, "Write it like /workloads/.")
 
 
@@ -96,7 +96,7 @@ def _check_tags(value: Json, path: Path) -> Iterator[Problem]:
         return
     fix = "Write a list of mappings with Key and Value."
     if not isinstance(value, list):
-        yield settings_problem(path, "Tags is no list.", fix)
+        yield settings_problem(path, "Tags is not a list.", fix)
         return
     keys: list[Json] = []
     for index, tag in enumerate(value):
@@ -108,10 +108,10 @@ def _check_tags(value: Json, path: Path) -> Iterator[Problem]:
             or tag.keys() != {"Key", "Value"}
             or not all(is_text(text) for text in tag.values())
         ):
-            yield settings_problem(at, "A tag has a Key and a Value, and both are texts.", fix)
+            yield settings_problem(at, "A tag must have a Key and a Value, both of them text.", fix)
         elif str(tag["Key"]).lower().startswith("aws:"):
             yield settings_problem(
-                at, "Keys of tags that begin with aws: are AWS's own.", "Rename it."
+                at, "Tag keys that begin with aws: are reserved for AWS.", "Rename it."
             )
         elif tag["Key"] in keys:
             yield settings_problem(at, "Another tag has the same key.", "Keep one of the two.")
@@ -123,7 +123,7 @@ def _check_arns(value: Json, path: Path) -> Iterator[Problem]:
     if intrinsic(value):
         return
     if not isinstance(value, list):
-        message = "ManagedPolicyArns is no list."
+        message = "ManagedPolicyArns is not a list."
         yield settings_problem(path, message, "Write a list of the policies' ARNs.")
         return
     for index, item in enumerate(value):

@@ -96,7 +96,7 @@ def _of_account(problem: Problem) -> Problem:
 def _problems_of_section(section: Json, path: Path) -> Iterator[Problem]:
     fix = f"Write a mapping with {' and '.join(KEYS)}."
     if not isinstance(section, dict) or intrinsic(section):
-        yield settings_problem(path, "The settings are no mapping.", fix)
+        yield settings_problem(path, "The settings are not a mapping.", fix)
         return
     for key in section:
         if key not in KEYS:

@@ -92,7 +92,7 @@ def read_arn(text: Text, kind: ArnKind, context: Context) -> Arn | None:
     if literal(arn.partition) and context.partition not in (None, literal(arn.partition)):
         raise InvalidValueError(
             "PI307",
-            f"The ARN of the {what} is of another partition than the stack's Region.",
+            f"The ARN of the {what} belongs to another partition than the stack's Region.",
             "Write ${AWS::Partition} with Fn::Sub, or the ARN as it is in the stack's partition.",
         )
     return arn
