@@ -333,6 +333,7 @@ def _create_roles(
         when = Conditions(alike[0].when.intersection(*(vacancy.when for vacancy in alike)))
         items = _items(policies[path], when, set(), owner.loops, stack)
         own = _with_policies_first(settings, owner, order, stack)
+        order.add(path, _policies_of(own, owner, stack))
         properties = _role_properties(row.service, row.managed_policy, items, own)
         added.append(Added(logical_id, "AWS::IAM::Role", properties, owner, owner.loops, when))
         for vacancy in alike:
@@ -358,6 +359,16 @@ def _with_policies_first(
         permissions_boundary=ordered(settings.permissions_boundary),
         managed_policy_arns=ordered(settings.managed_policy_arns),
     )
+
+
+def _policies_of(settings: RoleSettings, owner: Resource, stack: Stack) -> list[Resource]:
+    """The resources of the template that the settings for the role of a resource refer to."""
+    site = Site(owner)
+    values = [
+        one.value for one in (settings.permissions_boundary, settings.managed_policy_arns) if one
+    ]
+    found = (stack.resource(name, site) for value in values for name in references(value))
+    return [resource for resource in found if resource]
 
 
 def _role_properties(
