@@ -33,16 +33,16 @@ class Draft(NamedTuple):
 
 def block_edits(draft: Draft) -> Iterator[Edit]:
     """The edits that put the shorthand in the place of the image and the credentials. Image and
-    secret are moved, so that they stay as the author wrote them."""
+    secret are moved, so that they stay as the author wrote them, and the block is where the image
+    was, below its comments."""
     container = draft.written.container
     path = container.path
     block = (*path, NAME)
     if draft.is_listed:
-        after = _before_image(container.body)
-        yield Edit("move", block, source=(*path, "Image"), after=after)
+        yield Edit("move", block, source=(*path, "Image"), after="Image")
         yield Edit("remove", draft.written.path)
     else:
-        yield Edit("add", block, {}, after=_before_image(container.body))
+        yield Edit("add", block, {}, after="Image")
         yield Edit("move", (*block, "Image"), source=(*path, "Image"))
         yield from _secret_edits(draft, block)
     for key, value in container.place.credentials.siblings:
@@ -77,13 +77,6 @@ def _secret_edits(draft: Draft, block: Path) -> Iterator[Edit]:
         yield Edit("add", (*block, "Grant"), False)
     if not is_moved:
         yield Edit("remove", credentials)
-
-
-def _before_image(body: dict[str, Json]) -> str | None:
-    """The key before the image, where the block reads best."""
-    keys = list(body)
-    place = keys.index("Image") if "Image" in keys else 0
-    return keys[place - 1] if place else None
 
 
 def transform_edits(template: dict[str, Json], name: str) -> Iterator[Edit]:
