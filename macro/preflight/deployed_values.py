@@ -98,7 +98,7 @@ class Values:
         return holds
 
     def turns(self, loops: tuple[Loop, ...]) -> Iterator[Turn]:
-        """The turns of loops that stand in one another. Raises `UnknownValueError`."""
+        """The turns of loops within one another. Raises `UnknownValueError`."""
         if not loops:
             yield {}
             return
@@ -203,7 +203,7 @@ class Values:
                 return exports[wanted]
             case (name, _):
                 raise UnknownValueError(f"What {name} gives is known to CloudFormation alone.")
-        raise UnknownValueError("This is no text.")
+        raise UnknownValueError("This is not text.")
 
     def _of(self, name: str, attribute_name: str, turn: Turn) -> str:
         """What `Ref` gives of a name, or `Fn::GetAtt` where there is an attribute."""

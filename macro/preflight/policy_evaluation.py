@@ -74,10 +74,10 @@ def evaluate(documents: Iterable[Any], request: Request, *, of_resource: bool = 
 def _statements(documents: Iterable[Any]) -> Iterator[dict[str, Any]]:
     for document in documents:
         if not isinstance(document, dict):
-            raise ValueError("A policy is no object.")
+            raise ValueError("A policy must be an object.")
         for statement in _listed(document.get("Statement", [])):
             if not isinstance(statement, dict):
-                raise ValueError("A statement is no object.")
+                raise ValueError("A statement must be an object.")
             yield statement
 
 
@@ -172,10 +172,10 @@ def _is_named(named: Any, request: Request) -> bool | None:
 def _conditions(conditions: Any, context: Mapping[str, str]) -> Iterator[tuple[bool | None, str]]:
     """The truth of each condition, and the key that it is about."""
     if not isinstance(conditions, dict):
-        raise ValueError("A condition is no object.")
+        raise ValueError("A condition must be an object.")
     for operator, tests in conditions.items():
         if not isinstance(tests, dict):
-            raise ValueError("A condition is no object.")
+            raise ValueError("A condition must be an object.")
         for key, wanted in tests.items():
             yield _holds(operator, context.get(key.lower()), _listed(wanted)), key
 

@@ -120,9 +120,9 @@ def test_what_is_known(value: Any, text: str) -> None:
         ({"Fn::Select": [5, ["a"]]}, "does not exist"),
         ({"Fn::Select": [0, {"Fn::GetAZs": ""}]}, "known to CloudFormation alone"),
         ({"Fn::Cidr": ["a"]}, "Fn::Cidr"),
-        (["a"], "no text"),
-        ({"a": 1}, "no text"),
-        (None, "no text"),
+        (["a"], "not text"),
+        ({"a": 1}, "not text"),
+        (None, "not text"),
     ],
 )
 def test_what_is_not_known(value: Any, reason: str) -> None:

@@ -107,7 +107,7 @@ def test_what_is_not_known_is_named() -> None:
     "document", [[], "text", {"Statement": ["x"]}, {"Statement": {"Effect": "Maybe"}}]
 )
 def test_what_is_no_policy(document: Any) -> None:
-    with pytest.raises(ValueError, match=r"no object|no Effect"):
+    with pytest.raises(ValueError, match=r"must be an object|no Effect"):
         evaluate([document], REQUEST)
 
 

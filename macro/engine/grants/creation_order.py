@@ -19,8 +19,8 @@ class Order:
 
     `wished` has all that may be added, from a node to those that would have to come before it. With
     all of it most templates are not circular yet, and then none of it is looked into any further:
-    a dependency can be part of a circle only if both its ends are in one of the groups of nodes
-    that would depend on each other.
+    a dependency can make it circular only if both its ends are in one of the groups of nodes that
+    would depend on each other.
     """
 
     def __init__(self, stack: Stack, wished: Mapping[Node, Collection[Node]]) -> None:

@@ -196,7 +196,7 @@ def _one_or_list(values: list[Json]) -> Json:
 def simplest(whens: Iterable[Conditions]) -> set[Conditions]:
     """The fewest conjunctions that hold in the same deployments, as far as two rules carry.
 
-    `A and B` goes where `A` alone is there too; `A and B` with `A and not B` becomes `A`.
+    `A and B` goes where `A` alone exists too; `A and B` with `A and not B` becomes `A`.
     """
     found = set(whens)
     todo = list(found)

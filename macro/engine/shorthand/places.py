@@ -12,7 +12,7 @@ from macro.engine.template.records import NamedTuple
 class Credentials(NamedTuple):
     """The shape in which a resource type takes the secret of a private registry.
 
-    The secret goes to `key`.`parameter`; `constants` stand beside it, `siblings` beside `key`.
+    The secret goes to `key`.`parameter`; `constants` go beside it, `siblings` beside `key`.
     """
 
     key: str

@@ -13,7 +13,7 @@ from macro.engine.template.records import NamedTuple
 class Edit(NamedTuple):
     """One operation in the sense of RFC 6902; each sees the template as the ones before it left it.
 
-    `add` puts `value` at a key that is not there yet, or at the end of a list (last step "-").
+    `add` puts `value` at a key that does not exist yet, or at the end of a list (last step "-").
     `remove` takes away a member or an item, `replace` puts `value` in its stead. `move` takes the
     value at `source` (RFC 6902: "from") to a key that does not exist yet. `after` names the sibling
     behind which an added key reads best in text; it has no meaning in JSON.

@@ -153,7 +153,7 @@ def _general_text(texts: Sequence[str], turns: Sequence[Turn]) -> str | None:
 
     Follows all texts from their starts: at each point either a variable whose value comes next in
     every text, or a letter that all have. A point is left only once; still there may be as many as
-    there are orders of the variables, where they stand side by side and their values are alike.
+    there are orders of the variables, where they are side by side and their values are alike.
     """
     names = [name for name, _ in turns[0]]
     values = [dict(turn) for turn in turns]
