@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from macro.engine.shorthand.block import KEYS
+from macro.engine.shorthand.block import BLOCK_KEYS
 from macro.engine.shorthand.places import PLACES, Place
 from macro.engine.shorthand.registry_table import ENTRY_KEYS
 from macro.engine.shorthand.role_settings import ROLE_KEYS
-from macro.engine.shorthand.settings import KEYS as SETTINGS_KEYS
+from macro.engine.shorthand.settings import SETTINGS_KEYS
 from macro.engine.shorthand.spelling import NAME
 
 Schema: TypeAlias = dict[str, Any]
@@ -58,7 +58,7 @@ def shorthand_schema() -> Schema:
         "anyOf": [
             {"type": ["string", "array"]},
             {"$ref": "#/definitions/intrinsic"},
-            _mapping(KEYS, ["Image"]),
+            _mapping(BLOCK_KEYS, ["Image"]),
         ]
     }
     types: dict[str, list[Place]] = {place.resource_type: [] for place in PLACES}

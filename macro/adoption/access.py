@@ -21,7 +21,7 @@ from macro.engine.shorthand.places import REPOSITORY
 from macro.engine.template.conditions import Conditions, ConditionSolver
 from macro.engine.template.document import Json, Path, get, intrinsic
 from macro.engine.template.edits import apply
-from macro.engine.template.intrinsics import Text, literal, parse
+from macro.engine.template.intrinsics import Text, literal, parse_text
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import Site, Stack
 
@@ -100,7 +100,7 @@ def pairs_of(statement: Statement, stack: Stack) -> Iterator[Pair]:
 def _completed(value: Json, when: Conditions, site: Site, stack: Stack) -> Json:
     """A resource; the ARN of a secret without the characters that Secrets Manager adds, which
     matches nothing, with a place for them."""
-    text = literal(parse(value)[:1]) or ""
+    text = literal(parse_text(value)[:1]) or ""
     if not text.startswith("arn:") or ":secretsmanager:" not in text:
         return value
     reading = read_secret(value, when, Reader(REPOSITORY, site, stack))

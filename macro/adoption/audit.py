@@ -22,7 +22,7 @@ from macro.engine.template.choices import branches, leaves
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, get, intrinsic
 from macro.engine.template.edits import apply
-from macro.engine.template.intrinsics import Text, attribute, literal_parts, parse, write
+from macro.engine.template.intrinsics import Text, attribute, literal_parts, parse_text, write_text
 from macro.engine.template.problems import InvalidValueError, Problem
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
@@ -75,7 +75,7 @@ def _audited(written: HandWritten, policies: Policies, stack: Stack) -> Iterator
             if not stack.reached(holds, written.site):
                 continue
             if isinstance(secret, InvalidValueError):
-                text = parse(leaf.value, written.site.loop_variables)
+                text = parse_text(leaf.value, written.site.loop_variables)
                 if not stack.known(text, written.site, holds).defaults:
                     yield _not_a_secret(secret).at(leaf.path)
                 continue
@@ -175,7 +175,9 @@ def _wildcards(statement: Statement, role: Resource, stack: Stack) -> Iterator[P
     if not any(action_covers(one, READ) for one in statement.actions):
         return
     site = Site(statement.policy.carrier)
-    every = pattern_of(write(arn_of("secretsmanager", "secret:*")), statement.when, site, stack)
+    every = pattern_of(
+        write_text(arn_of("secretsmanager", "secret:*")), statement.when, site, stack
+    )
     for path, value, when in statement.resources():
         if stack.reached(when, site) and covers(pattern_of(value, when, site, stack), every):
             message = f"{role.logical_id} may read every secret of the account."
@@ -215,5 +217,5 @@ def _is_for_others(principal: Json) -> bool:
     accounts = principal.get("AWS", [])
     listed = accounts if isinstance(accounts, list) else [accounts]
     return principal.keys() <= {"AWS", "Service"} and all(
-        literal_parts(parse(one)).endswith(":root") for one in listed
+        literal_parts(parse_text(one)).endswith(":root") for one in listed
     )

@@ -17,7 +17,7 @@ from macro.engine.template.intrinsics import (
     attribute,
     join,
     literal_parts,
-    parse,
+    parse_text,
     split,
 )
 from macro.engine.template.records import NamedTuple
@@ -39,7 +39,7 @@ SERVICES = {
 def pattern_of(value: Json, when: Conditions, site: Site, stack: Stack) -> Text:
     """A resource as a statement names it, as far as it is known, so that what means the same is
     equal: the partition of an ARN is one, and a reference is written in one way."""
-    text = parse(value, site.loop_variables)
+    text = parse_text(value, site.loop_variables)
     possible = stack.known(text, site, when)
     if len(possible.texts) == 1 and not possible.defaults:
         text = possible.texts[0]
@@ -87,7 +87,7 @@ def service_of(pattern: Text, site: Site, stack: Stack) -> str | None:
     return None
 
 
-class Named(NamedTuple):
+class DeclaredArn(NamedTuple):
     """The ARN of a secret or key that the template declares, as far as it is known. `is_generated`:
     CloudFormation makes up the name, which has the logical id in it and no slash."""
 
@@ -95,7 +95,7 @@ class Named(NamedTuple):
     is_generated: bool
 
 
-def named_by(text: Text, site: Site, stack: Stack) -> Named | None:
+def named_by(text: Text, site: Site, stack: Stack) -> DeclaredArn | None:
     """The template's secret or key that a text refers to; None: it refers to none."""
     if len(text) != 1 or isinstance(text[0], str) or not (named := attribute(text[0].value)):
         return None
@@ -105,13 +105,13 @@ def named_by(text: Text, site: Site, stack: Stack) -> Named | None:
         return None
     place = ("arn:", _PARTITION, f":{service}:", _REGION, ":", _ACCOUNT)
     if service == "kms":
-        return Named(join(*place, ":key/", *text), False)
+        return DeclaredArn(join(*place, ":key/", *text), False)
     name = found.property("Name")
     if name in (None, NO_VALUE):
         own: Text = (Unknown({"Ref": "AWS::StackName"}), found.logical_id)
     else:
         own = pattern_of(name, found.when, Site(found), stack)
-    return Named(join(*place, ":secret:", *own, "-", *text), name in (None, NO_VALUE))
+    return DeclaredArn(join(*place, ":secret:", *own, "-", *text), name in (None, NO_VALUE))
 
 
 Symbol: TypeAlias = str | Unknown

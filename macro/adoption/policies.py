@@ -14,7 +14,7 @@ from macro.engine.grants.roles import NamedRole, TemplateRole, read_role
 from macro.engine.template.choices import branches, leaves
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, canonical, get, intrinsic
-from macro.engine.template.intrinsics import attribute, literal, parse, write
+from macro.engine.template.intrinsics import attribute, literal, parse_text, write_text
 from macro.engine.template.problems import InvalidValueError
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
@@ -109,7 +109,7 @@ def role_key(role: Resource) -> str:
 
 def name_key(name: Json) -> str:
     """The same for the names of roles that are written in two ways, such as with `Fn::Sub`."""
-    return canonical(write(parse(name)))
+    return canonical(write_text(parse_text(name)))
 
 
 def declared(role: TemplateRole | NamedRole, site: Site, stack: Stack) -> Resource | None:
@@ -238,7 +238,7 @@ def _is_open(role: Resource, stack: Stack) -> bool:
     for _, item, _ in _items(role, "ManagedPolicyArns"):
         if _managed(item, role, stack):
             continue
-        last = parse(item)[-1:]
+        last = parse_text(item)[-1:]
         name = last[0].partition(":policy/")[2] if last and isinstance(last[0], str) else ""
         if name not in _WITHOUT_SECRETS:
             return True
@@ -261,7 +261,7 @@ def _hides_roles(policy: Resource, stack: Stack) -> bool:
 def _hides_names(policy: Resource, stack: Stack) -> bool:
     """Whether a policy of its own is on a role whose name only CloudFormation knows."""
     return any(
-        role == name_key(value) and literal(parse(value)) is None
+        role == name_key(value) and literal(parse_text(value)) is None
         for role, value, _ in _holders(policy, stack)
     )
 

@@ -11,7 +11,7 @@ from macro.adoption.policies import Statement, read_policies
 from macro.engine.template.arn import arn_of
 from macro.engine.template.choices import branches, leaves
 from macro.engine.template.document import NO_VALUE, Json, Path, canonical
-from macro.engine.template.intrinsics import join, parse, write
+from macro.engine.template.intrinsics import join, parse_text, write_text
 from macro.engine.template.loops import Turn
 from macro.engine.template.stack import Site, Stack
 
@@ -90,8 +90,8 @@ def _is_same(one: Json, other: Json, site: Site) -> bool:
         return True
     if NO_VALUE in (one, other):
         return False
-    text = parse(one, site.loop_variables)
-    arn = write(join(*arn_of("secretsmanager", "secret:", *text)), site.loop_variables)
+    text = parse_text(one, site.loop_variables)
+    arn = write_text(join(*arn_of("secretsmanager", "secret:", *text)), site.loop_variables)
     return canonical(arn) == canonical(other)
 
 

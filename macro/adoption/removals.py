@@ -86,7 +86,7 @@ def _lists_emptied(paths: list[Path], template: Json) -> Iterator[Path]:
             yield from items
 
 
-class Named(NamedTuple):
+class NamedDependency(NamedTuple):
     """A resource that another one comes after: its logical id, and where that is written, in a list
     or alone."""
 
@@ -94,20 +94,20 @@ class Named(NamedTuple):
     logical_id: Json
 
 
-def dependencies(resource: Resource) -> Iterator[Named]:
+def dependencies(resource: Resource) -> Iterator[NamedDependency]:
     """What a resource names in `DependsOn`, and in the list in its `Metadata` in which an expansion
     names policies."""
     path = (*resource.path, "DependsOn")
     value = resource.body.get("DependsOn")
     if isinstance(value, list):
-        yield from (Named((*path, index), name) for index, name in enumerate(value))
+        yield from (NamedDependency((*path, index), name) for index, name in enumerate(value))
     elif value is not None:
-        yield Named(path, value)
+        yield NamedDependency(path, value)
     listed = get(resource.body, "Metadata", METADATA_KEY)
     for index, item in enumerate(listed if isinstance(listed, list) else ()):
         names = {*references(item)} - {"AWS::NoValue"}
         if len(names) == 1:
-            yield Named((*resource.path, "Metadata", METADATA_KEY, index), names.pop())
+            yield NamedDependency((*resource.path, "Metadata", METADATA_KEY, index), names.pop())
 
 
 def without_dependencies(body: dict[str, Json]) -> dict[str, Json]:

@@ -13,14 +13,14 @@ from macro.engine.template.choices import Leaf, leaves
 from macro.engine.template.conditions import ALWAYS
 from macro.engine.template.document import Json, Path, canonical, get
 from macro.engine.template.edits import Edit
-from macro.engine.template.intrinsics import literal, parse
+from macro.engine.template.intrinsics import literal, parse_text
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import Stack
 
 TABLE = (*SECTION, "Registries")
 
 
-class Shared(NamedTuple):
+class SharedSecrets(NamedTuple):
     """The drafts, those whose secret the registry table has as such, and the edits that write it:
     they come before those of the drafts."""
 
@@ -28,7 +28,7 @@ class Shared(NamedTuple):
     edits: tuple[Edit, ...] = ()
 
 
-def share_secrets(drafts: tuple[Draft, ...], stack: Stack) -> Shared:
+def share_secrets(drafts: tuple[Draft, ...], stack: Stack) -> SharedSecrets:
     """Moves a secret that opens one registry for two containers or more into the registry table.
 
     A registry gets one entry, for the secret that most of its containers name; the others keep
@@ -50,9 +50,9 @@ def share_secrets(drafts: tuple[Draft, ...], stack: Stack) -> Shared:
             edits += _entry(registry, most[0])
             listed |= {draft.path for draft in most}
     if not listed:
-        return Shared(drafts)
+        return SharedSecrets(drafts)
     changed = (one._replace(is_listed=True) if one.path in listed else one for one in drafts)
-    return Shared(tuple(changed), (*_table(stack), *edits))
+    return SharedSecrets(tuple(changed), (*_table(stack), *edits))
 
 
 def _registry_of(draft: Draft) -> str | None:
@@ -60,7 +60,7 @@ def _registry_of(draft: Draft) -> str | None:
     more than one."""
     found: set[str | None] = set()
     for image, _ in leaves(draft.written.images, ALWAYS):
-        text = parse(image.value)
+        text = parse_text(image.value)
         head = text[0] if text and isinstance(text[0], str) else ""
         if "/" not in head and literal(text) is None:
             return None

@@ -14,7 +14,7 @@ from types import FrameType
 
 from macro.commands.arguments import lint_help, parser
 from macro.commands.exit_codes import OK, PROBLEMS, USAGE, UsageError
-from macro.commands.quiet_parser import parse
+from macro.commands.quiet_parser import parse_arguments
 
 # What an extra of the package brings, by the extra.
 EXTRAS = {"aws": ("boto3", "botocore", "urllib3"), "lint": ("cfnlint",), "completion": ("shtab",)}
@@ -60,7 +60,7 @@ def _run(arguments: list[str]) -> int:
     """Runs the command, which is imported only now: help and version wait for none of it."""
     if arguments[:1] == ["lint"]:  # its options are cfn-lint's
         return _lint(arguments[1:])
-    options = parse(parser(), arguments)
+    options = parse_arguments(parser(), arguments)
     if options.command == "verify":
         from macro.commands.verify import verify
 

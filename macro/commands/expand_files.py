@@ -13,8 +13,8 @@ from macro.commands import file_writing, files, output
 from macro.commands.deployment import check_parameter_names, context, given
 from macro.commands.exit_codes import OK, PROBLEMS, USAGE, UsageError
 from macro.commands.file_expansion import (
+    ExpansionRequest,
     FileExpansion,
-    Request,
     View,
     Work,
     expand_all,
@@ -37,7 +37,9 @@ def expand_files(options: argparse.Namespace, work: Work = EXPANDING) -> int:
     shared = bool(options.output_dir) and _is_shared(options.output_dir, found)
     places = files.places(targets)
     view = _view(options)
-    request = Request(deployment, places, options.check, bool(options.output), shared, view, work)
+    request = ExpansionRequest(
+        deployment, places, options.check, bool(options.output), shared, view, work
+    )
     results = list(output.with_progress(expand_all(request, inputs), len(inputs)))
     if all(one.is_read for one in results):  # else it is not known what they declare
         declared = frozenset[str]().union(*(one.parameters for one in results))
@@ -149,9 +151,9 @@ def _show(view: View, results: list[FileExpansion]) -> None:
     explained = [(one.input.shown, one.explanation) for one in results if one.explanation]
     explained = [(name, one) for name, one in explained if one.images]
     if view == "json":
-        from macro.commands.expansion_json import as_json
+        from macro.commands.expansion_json import expansion_as_json
 
-        _print(as_json(results))
+        _print(expansion_as_json(results))
     elif view == "sarif":
         from macro.commands.sarif import as_sarif
 

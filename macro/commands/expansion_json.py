@@ -14,7 +14,7 @@ from macro.engine.template.document import NO_VALUE, Json, Path
 from macro.engine.template.edits import Edit
 
 
-def as_json(results: Iterable[FileExpansion]) -> str:
+def expansion_as_json(results: Iterable[FileExpansion]) -> str:
     """A document with the files that were named, or that have shorthand or problems."""
     files = [
         {

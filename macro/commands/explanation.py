@@ -18,7 +18,7 @@ from macro.engine.grants.placement import Placed
 from macro.engine.grants.roles import NamedRole, TemplateRole
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, get
-from macro.engine.template.intrinsics import Text, Unknown, parse
+from macro.engine.template.intrinsics import Text, Unknown, parse_text
 from macro.engine.template.records import NamedTuple
 
 # Registries that everybody may pull from without a login, and that give no more to whoever has one.
@@ -38,7 +38,7 @@ class PulledImage(NamedTuple):
     levels: tuple[str, ...] = ()
 
 
-class Access(NamedTuple):
+class RoleAccess(NamedTuple):
     """One secret that a role reads, or one key that it decrypts with, for some containers."""
 
     verb: str
@@ -53,7 +53,7 @@ class RolePolicy(NamedTuple):
     role: str
     origin: str
     when: str
-    accesses: tuple[Access, ...]
+    accesses: tuple[RoleAccess, ...]
     policy: str = ""
     reason: str = ""
 
@@ -118,7 +118,7 @@ def _policy(placed: Placed, names: dict[Path, str]) -> RolePolicy:
         ]
         users.setdefault(_verb_and_subject(permission), []).extend(containers)
     accesses = tuple(
-        Access(verb, subject, tuple(dict.fromkeys(containers)))
+        RoleAccess(verb, subject, tuple(dict.fromkeys(containers)))
         for (verb, subject), containers in sorted(users.items(), key=lambda item: item[0][0][::-1])
     )
     when = _conditions(policy.when)
@@ -176,12 +176,12 @@ def _short(value: Json) -> str:
             return ".".join(_short(name) for name in names)
         case list():
             return f"[{', '.join(_short(one) for one in value)}]"
-        case dict() if len(value) == 1 and parse(value) == (Unknown(value),):
+        case dict() if len(value) == 1 and parse_text(value) == (Unknown(value),):
             ((function, arguments),) = value.items()
             given = arguments if isinstance(arguments, list) else [arguments]
             return f"{function.removeprefix('Fn::')}({', '.join(_short(one) for one in given)})"
         case dict() if len(value) == 1:
-            return _text(parse(value))
+            return _text(parse_text(value))
     return json.dumps(value)
 
 

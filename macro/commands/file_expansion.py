@@ -47,7 +47,7 @@ class Work(NamedTuple):
         return f"{self.verb}ed"
 
 
-class Request(NamedTuple):
+class ExpansionRequest(NamedTuple):
     """What is wanted of each file.
 
     `targets` has, by a file's real path, where its expansion belongs. `check`: compare what is in
@@ -94,7 +94,7 @@ class FileExpansion(NamedTuple):
         return not self.unreadable and (not self.problems or bool(self.parameters))
 
 
-def expand_all(request: Request, inputs: Sequence[Input]) -> Iterator[FileExpansion]:
+def expand_all(request: ExpansionRequest, inputs: Sequence[Input]) -> Iterator[FileExpansion]:
     """What comes of each file, in the order of the files, which are worked on by all cores.
 
     Raises UsageError where a process that works on them has been ended from outside.
@@ -128,7 +128,7 @@ def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def expand_one(request: Request, one: Input) -> FileExpansion:
+def expand_one(request: ExpansionRequest, one: Input) -> FileExpansion:
     """Expands one file. Writes nothing, and raises nothing, whatever may be in it."""
     try:
         data = read(one.name)
@@ -149,7 +149,7 @@ def expand_one(request: Request, one: Input) -> FileExpansion:
 _NESTED = re.compile(b"TemplateURL|AWS::Serverless::Application")
 
 
-def _expanded(request: Request, one: Input, data: bytes) -> FileExpansion:
+def _expanded(request: ExpansionRequest, one: Input, data: bytes) -> FileExpansion:
     """Expands a template. Raises SourceError; UsageError where what it replaces is unreadable."""
     source = parse(data, one.shown)
     expansion = request.work.change(source.template, request.context)
@@ -193,7 +193,7 @@ def _expanded(request: Request, one: Input, data: bytes) -> FileExpansion:
     )
 
 
-def _untouched(request: Request, one: Input, data: bytes) -> FileExpansion:
+def _untouched(request: ExpansionRequest, one: Input, data: bytes) -> FileExpansion:
     """What comes of a file without shorthand: in its place may be an expansion of before."""
     found = FileExpansion(one, untouched=data if b"Resources" in data else None)
     target = request.targets.get(one.real)
@@ -239,7 +239,7 @@ def located(source: Source, problems: Iterable[Problem]) -> tuple[LocatedProblem
     return tuple(sorted(found, key=lambda one: (one.line, one.column, one.code)))
 
 
-def _nested(request: Request, one: Input, source: Source, data: bytes) -> Iterator[str]:
+def _nested(request: ExpansionRequest, one: Input, source: Source, data: bytes) -> Iterator[str]:
     """The templates with shorthand that a file's template nests, however deep."""
     if one.name == STDIN or not _NESTED.search(data) or not request.work.writes_expansions:
         return
@@ -252,7 +252,7 @@ def _nested(request: Request, one: Input, source: Source, data: bytes) -> Iterat
 
 
 def _with_nested(
-    request: Request, names: Iterable[str], follow: Callable[[str], bool]
+    request: ExpansionRequest, names: Iterable[str], follow: Callable[[str], bool]
 ) -> Iterator[tuple[str, Expansion]]:
     """Templates and those that they nest, however deep, with their expansions; those that `follow`
     leaves out are not looked into, and those that cannot be read are not among them."""
@@ -273,7 +273,7 @@ def _with_nested(
 
 
 def _relocated(
-    request: Request, one: Input, source: Source, target: str | None, expansion: Expansion
+    request: ExpansionRequest, one: Input, source: Source, target: str | None, expansion: Expansion
 ) -> tuple[Edit, ...] | None:
     """The edits that keep local paths right in another place; None where the template stays in its
     own: it moves if it has shorthand, and if a template that it nests is expanded there."""

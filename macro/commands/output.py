@@ -104,18 +104,20 @@ def _line(line: str, stream: TextIO) -> str:
     return f"{styled(shown, look, stream) if look else shown}\n"
 
 
-WIDTH = 30
+TERMINAL_WIDTH = 30
 
 
-def with_progress(items: Iterable[T], total: int, least: int = 2 * WIDTH) -> Iterator[T]:
+def with_progress(items: Iterable[T], total: int, least: int = 2 * TERMINAL_WIDTH) -> Iterator[T]:
     """The items as they come, with a bar that grows on a terminal, where they are many."""
     if total < least or not sys.stderr.isatty():
         yield from items
         return
     try:
         for done, item in enumerate(items, 1):
-            bar = "#" * (WIDTH * done // total)
-            print(f"\r[{bar:.<{WIDTH}}] {done}/{total}", end="", file=sys.stderr, flush=True)
+            bar = "#" * (TERMINAL_WIDTH * done // total)
+            print(
+                f"\r[{bar:.<{TERMINAL_WIDTH}}] {done}/{total}", end="", file=sys.stderr, flush=True
+            )
             yield item
     finally:
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -36,7 +36,7 @@ class QuietParser(argparse.ArgumentParser):
         super().error(no_command(printable(message)))
 
 
-def parse(parser: QuietParser, arguments: Sequence[str]) -> argparse.Namespace:
+def parse_arguments(parser: QuietParser, arguments: Sequence[str]) -> argparse.Namespace:
     """The options, with the command's own `parser`. Exits with 2 where there are arguments that the
     command does not take."""
     parser.quiet = "login" in arguments

@@ -20,7 +20,7 @@ from macro.engine.template.document import Json, Path, get
 from macro.engine.template.edits import apply
 from macro.preflight.aws_account import connect, find_stack
 from macro.preflight.checks import Check, ContainerLocation, Services, checks_for
-from macro.preflight.deployed_values import Deployed, Values
+from macro.preflight.deployed_values import Deployed, DeployedValues
 from macro.preflight.findings import Finding, unknown
 from macro.preflight.http import HttpClient
 from macro.preflight.image_pulls import ImagePull, read_pulls
@@ -65,7 +65,7 @@ def verify(options: argparse.Namespace) -> int:
 
     results = verify_report.cleaned(_answered(checks, hide), hide)
     _print(results, options.format == "json")
-    verify_report.annotate(results)
+    verify_report.annotate_findings(results)
     if account.unidentified:
         output.report(f"error: AWS cannot be asked: {account.unidentified}")
         return USAGE
@@ -91,11 +91,11 @@ def _read(inputs: Iterable[Input]) -> list[Source] | None:
 
 def _pulls(
     source: Source, expansion: Expansion, known: Context, deployed: Deployed
-) -> tuple[list[tuple[ContainerLocation, ImagePull]], Values]:
+) -> tuple[list[tuple[ContainerLocation, ImagePull]], DeployedValues]:
     """What the containers of one template pull, with their places in the author's text."""
     expanded = apply(source.template, expansion.edits)
     assert isinstance(expanded, dict)
-    values = Values(expanded, known, deployed)
+    values = DeployedValues(expanded, known, deployed)
 
     def located_pull(pull: ImagePull) -> tuple[ContainerLocation, ImagePull]:
         path: Path = (*pull.path, NAME)
@@ -120,6 +120,10 @@ def _answered(checks: list[Check], hide: Callable[[str], str]) -> verify_report.
 
 
 def _print(results: verify_report.Results, as_json: bool) -> None:
-    text = verify_report.as_json(results) if as_json else verify_report.as_text(results)
+    text = (
+        verify_report.findings_as_json(results)
+        if as_json
+        else verify_report.findings_as_text(results)
+    )
     sys.stdout.write(verify_report.encodable(text, sys.stdout.encoding) + "\n")
     sys.stdout.flush()

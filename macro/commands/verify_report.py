@@ -41,7 +41,7 @@ def cleaned(results: Results, hide: Callable[[str], str]) -> Results:
     ]
 
 
-def as_text(results: Results) -> str:
+def findings_as_text(results: Results) -> str:
     """A table of two lines a check; below what did not pass are the fix and the places."""
     if not results:
         return "There is nothing to check."
@@ -76,7 +76,7 @@ def counts(results: Results) -> dict[str, int]:
     return {status: found.count(status) for status in _STATUSES}
 
 
-def as_json(results: Results) -> str:
+def findings_as_json(results: Results) -> str:
     """The results as data."""
     checks = [
         {
@@ -100,7 +100,7 @@ def as_json(results: Results) -> str:
     return output.as_json({"checks": checks, "counts": counts(results)})
 
 
-def annotate(results: Results) -> None:
+def annotate_findings(results: Results) -> None:
     """Puts what did not pass on its lines in the view of GitHub Actions, where it runs there."""
     kinds = {"failed": "error", "not checked": "warning"}
     for check, finding in results:

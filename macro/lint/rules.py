@@ -18,7 +18,7 @@ from macro.engine.template.problems import Problem
 from macro.lint.cfn_lint_adapter import as_written, restart
 from macro.lint.fallback_edits import fallback_edits
 from macro.lint.placed_edits import placed_edits
-from macro.lint.template_nodes import KEYS, node_of, plain, span
+from macro.lint.template_nodes import NODE_KEYS, node_of, plain_template, span
 
 
 def rule_id(code: str) -> str:
@@ -87,13 +87,13 @@ class Expanding(CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint ships
         else:
             edits = []
         if edits:
-            restart(cfn, apply(root, edits, KEYS), sets)
+            restart(cfn, apply(root, edits, NODE_KEYS), sets)
 
     def _expansions(
         self, root: Any, cfn: Any, sets: Sequence[Any]
     ) -> tuple[Any, dict[str, Json], list[Expansion]]:
         """The tree, its data, and what the shorthand comes to with each set of parameters."""
-        template = plain(root)
+        template = plain_template(root)
         if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
             return root, {}, []  # cfn-lint has rules for what is no template
         # Where nobody names a Region, cfn-lint takes its first: then, as with many, none is known.
@@ -121,7 +121,7 @@ class Expanding(CloudFormationLintRule):  # type: ignore[misc]  # cfn-lint ships
         if wrong or tree is None:
             what = f"The file {file} with the account's settings cannot be read."
             return None, (Problem("PI107", (), what, "Name a file in YAML or JSON."),)
-        return plain(tree), ()
+        return plain_template(tree), ()
 
     def match(self, cfn: Any) -> Iterator[RuleMatch]:
         """What was found, each under the rule of its code."""

@@ -17,12 +17,12 @@ Span: TypeAlias = tuple[int, int, int, int]
 TOP: Span = (0, 0, 0, 1)
 
 
-def plain(node: Any) -> Json:
+def plain_template(node: Any) -> Json:
     """The tree as the engine takes it: every key is text, also where YAML reads a number."""
     if isinstance(node, dict):
-        return {str(key): plain(value) for key, value in node.items()}
+        return {str(key): plain_template(value) for key, value in node.items()}
     if isinstance(node, list):
-        return [plain(item) for item in node]
+        return [plain_template(item) for item in node]
     value: Json = node if isinstance(node, str | int | float | None) else str(node)
     return value
 
@@ -99,5 +99,5 @@ def _marked(node: Any) -> Span | None:
     return start.line, start.column, end.line, end.column
 
 
-KEYS = Keys(_find, _moved)
+NODE_KEYS = Keys(_find, _moved)
 """For `apply`: edits take keys as text, and the key of what is moved is where its old key was."""

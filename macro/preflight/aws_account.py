@@ -17,7 +17,7 @@ from macro.preflight.deployed_values import Deployed, UnknownValueError
 T = TypeVar("T")
 
 # How many calls at once one client makes; boto3's clients may be shared by threads.
-CONNECTIONS = 10
+AWS_CONNECTIONS = 10
 
 
 # What reading an answer raises that has another shape than AWS's own.
@@ -132,7 +132,7 @@ def _client(session: Any, service: str, region: str) -> Any:
     config = Config(
         connect_timeout=5,
         read_timeout=15,
-        max_pool_connections=CONNECTIONS,
+        max_pool_connections=AWS_CONNECTIONS,
         retries={"total_max_attempts": 3, "mode": "standard"},
     )
     return session.client(service, region_name=region, config=config)

@@ -16,7 +16,7 @@ from macro.preflight.http import HttpClient
 from macro.preflight.image_checks import check_pull
 from macro.preflight.image_pulls import ImagePull
 from macro.preflight.role_checks import check_role
-from macro.preflight.secret_checks import StoredSecret, check_key, read_secret
+from macro.preflight.secret_checks import StoredSecret, check_key, fetch_secret
 from macro.preflight.template_role_checks import check_template_role
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class Services:
     skipped: frozenset[str] = frozenset()
 
 
-class Shared(Generic[T]):
+class ReadOnce(Generic[T]):
     """A value that several threads want and the first of them works out, or the fault it met."""
 
     def __init__(self, work: Callable[[], T]) -> None:
@@ -94,7 +94,7 @@ def checks_for(
     """The checks of all containers: each once, in the order of the containers."""
     known = list(pulls)
     secrets = {
-        pull.secret: Shared(partial(read_secret, services.account, pull.secret))
+        pull.secret: ReadOnce(partial(fetch_secret, services.account, pull.secret))
         for _, pull in known
         if isinstance(pull.secret, str)
     }
@@ -126,7 +126,7 @@ def _unknown(kind: str, subject: str, reason: str) -> _Question:
 
 
 def _questions(
-    pull: ImagePull, secret: Shared[StoredSecret] | None, services: Services
+    pull: ImagePull, secret: ReadOnce[StoredSecret] | None, services: Services
 ) -> Iterator[_Question]:
     """What is to be asked of one container's image, secret, key and role."""
     if isinstance(pull.secret, UnknownValueError):
@@ -146,7 +146,7 @@ def _questions(
 
 
 def _key_question(
-    pull: ImagePull, name: str, secret: Shared[StoredSecret], account: Account
+    pull: ImagePull, name: str, secret: ReadOnce[StoredSecret], account: Account
 ) -> _Question:
     grant = pull.grant
     if isinstance(grant, UnknownValueError):
@@ -156,7 +156,7 @@ def _key_question(
     return _Question("key", name, work, _identity(grant))
 
 
-def _role_question(pull: ImagePull, secret: Shared[StoredSecret], account: Account) -> _Question:
+def _role_question(pull: ImagePull, secret: ReadOnce[StoredSecret], account: Account) -> _Question:
     grant, role, policies = pull.grant, pull.role, pull.policies
     if policies:
         own = lambda: check_template_role(account, role, secret(), policies)  # noqa: E731
@@ -170,7 +170,7 @@ def _role_question(pull: ImagePull, secret: Shared[StoredSecret], account: Accou
 
 
 def _image_question(
-    pull: ImagePull, secret: Shared[StoredSecret] | None, services: Services
+    pull: ImagePull, secret: ReadOnce[StoredSecret] | None, services: Services
 ) -> _Question:
     image, platform = pull.image, pull.platform
     if isinstance(image, UnknownValueError):

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from macro.engine.template.choices import Fork, chosen
 from macro.engine.template.conditions import truth_of
 from macro.engine.template.document import Json, get, intrinsic
-from macro.engine.template.intrinsics import Unknown, attribute, parse
+from macro.engine.template.intrinsics import Unknown, attribute, parse_text
 from macro.engine.template.loops import Loop, fill_text, read_loop
 from macro.engine.template.resources import resources
 from macro.engine.template.stack import Context
 
-Turn = Mapping[str, str]
+Variables = Mapping[str, str]
 """One turn of the loops around a resource: the values of their variables."""
 
 
@@ -44,7 +44,7 @@ class Deployed:
     unidentified: str = ""
 
 
-class Values:
+class DeployedValues:
     """Works out what intrinsic functions come to, for one template and one deployment.
 
     The context must have Region and account.
@@ -63,18 +63,18 @@ class Values:
         self._true: dict[str, bool | None] = {}
         self._conditions = dict(self._declared(template.get("Conditions"), {}))
 
-    def text(self, value: Json, turn: Turn) -> str:
+    def text(self, value: Json, turn: Variables) -> str:
         """What a value comes to. Raises `UnknownValueError`."""
         if isinstance(value, (bool, int, float)):
             return str(value).lower()
-        parts = parse(value, turn.keys())
+        parts = parse_text(value, turn.keys())
         texts = (
             self._unknown_part(part.value, turn) if isinstance(part, Unknown) else part
             for part in parts
         )
         return "".join(texts)
 
-    def chosen(self, node: Json, turn: Turn) -> Json:
+    def chosen(self, node: Json, turn: Variables) -> Json:
         """The value that an `Fn::If` takes, to any depth. Raises `UnknownValueError`."""
         match intrinsic(node):
             case ("Fn::If", [str(condition), then, otherwise]):
@@ -82,7 +82,7 @@ class Values:
                 return self.chosen(branch, turn)
         return node
 
-    def settled(self, value: Json, turn: Turn) -> Json:
+    def settled(self, value: Json, turn: Variables) -> Json:
         """The value with each `Fn::If` at or within it replaced by the branch that is taken.
         Raises `UnknownValueError`."""
         tree = chosen(value)
@@ -90,14 +90,14 @@ class Values:
             tree = tree.then if self._is_taken(tree.condition, turn) else tree.otherwise
         return tree
 
-    def _is_taken(self, condition: str, turn: Turn) -> bool:
+    def _is_taken(self, condition: str, turn: Variables) -> bool:
         holds = self.holds(condition, turn)
         if holds is None:
             name = filled(condition, turn)
             raise UnknownValueError(f"The condition {name} is not known before a deploy.")
         return holds
 
-    def turns(self, loops: tuple[Loop, ...]) -> Iterator[Turn]:
+    def turns(self, loops: tuple[Loop, ...]) -> Iterator[Variables]:
         """The turns of loops within one another. Raises `UnknownValueError`."""
         if not loops:
             yield {}
@@ -106,7 +106,7 @@ class Values:
             for item in self._items(loops[-1].collection, turn):
                 yield {**turn, loops[-1].variable: item}
 
-    def holds(self, condition: str, turn: Turn) -> bool | None:
+    def holds(self, condition: str, turn: Variables) -> bool | None:
         """Whether a condition holds; None: it is not known."""
         name = filled(condition, turn)
         if name not in self._true:
@@ -115,7 +115,9 @@ class Values:
             self._true[name] = self._truth(node, own)
         return self._true[name]
 
-    def _declared(self, section: Json, turn: Turn) -> Iterator[tuple[str, tuple[Json, Turn]]]:
+    def _declared(
+        self, section: Json, turn: Variables
+    ) -> Iterator[tuple[str, tuple[Json, Variables]]]:
         """The conditions of the template, each with the turn of the loops that declare it."""
         for key, node in (section if isinstance(section, dict) else {}).items():
             found = read_loop(key, node, ())
@@ -139,7 +141,7 @@ class Values:
                 text = text.replace(value, f"<{name}>")
         return text
 
-    def physical(self, logical_id: str, turn: Turn) -> str:
+    def physical(self, logical_id: str, turn: Variables) -> str:
         """What `Ref` gives of a resource that exists already. Raises `UnknownValueError`."""
         name = filled(logical_id, turn)
         if name not in self._deployed.physical:
@@ -152,18 +154,18 @@ class Values:
             )
         return self._deployed.physical[name]
 
-    def declares(self, logical_id: str, turn: Turn) -> bool:
+    def declares(self, logical_id: str, turn: Variables) -> bool:
         """Whether a name is a resource's, and not a parameter's or a loop's variable."""
         parameters = self._template.get("Parameters")
         known = parameters if isinstance(parameters, dict) else {}
         return not (logical_id in known or logical_id in turn or logical_id.startswith("AWS::"))
 
-    def _truth(self, node: Json, turn: Turn) -> bool | None:
+    def _truth(self, node: Json, turn: Variables) -> bool | None:
         return truth_of(
             node, lambda name: self.holds(name, turn), lambda term: self._term(term, turn)
         )
 
-    def _term(self, term: Json, turn: Turn) -> bool | None:
+    def _term(self, term: Json, turn: Variables) -> bool | None:
         match term:
             case {"Fn::Equals": [one, other]}:
                 try:
@@ -172,7 +174,7 @@ class Values:
                     return None
         return None
 
-    def _unknown_part(self, value: Json, turn: Turn) -> str:
+    def _unknown_part(self, value: Json, turn: Variables) -> str:
         if isinstance(value, str):
             raise UnknownValueError("A dynamic reference is resolved by the deploy.")
         named = attribute(value)
@@ -205,13 +207,13 @@ class Values:
                 raise UnknownValueError(f"What {name} gives is known to CloudFormation alone.")
         raise UnknownValueError("This is not text.")
 
-    def _of(self, name: str, attribute_name: str, turn: Turn) -> str:
+    def _of(self, name: str, attribute_name: str, turn: Variables) -> str:
         """What `Ref` gives of a name, or `Fn::GetAtt` where there is an attribute."""
         if attribute_name:
             return self._attribute(name, attribute_name, turn)
         return self._ref(name, turn)
 
-    def _items(self, value: Json, turn: Turn) -> list[str]:
+    def _items(self, value: Json, turn: Variables) -> list[str]:
         """What a list comes to: written out, split, or a parameter's."""
         if isinstance(value, list):
             return [self.text(item, turn) for item in value]
@@ -222,7 +224,7 @@ class Values:
                 return [item.strip() for item in self.text(value, turn).split(",")]
         raise UnknownValueError("A list is known to CloudFormation alone.")
 
-    def _ref(self, name: str, turn: Turn) -> str:
+    def _ref(self, name: str, turn: Variables) -> str:
         if name in turn:
             return turn[name]
         if name in self._pseudo:
@@ -252,7 +254,7 @@ class Values:
             raise UnknownValueError(f"The stack hides parameter {name}: give it with -p {name}=...")
         return text
 
-    def _attribute(self, logical_id: str, name: str, turn: Turn) -> str:
+    def _attribute(self, logical_id: str, name: str, turn: Variables) -> str:
         physical = self.physical(logical_id, turn)
         if name == "Arn" and not physical.startswith("arn:"):
             if self._type_of(logical_id) in ("AWS::KMS::Key", "AWS::KMS::ReplicaKey"):
@@ -278,7 +280,7 @@ class Values:
         return None
 
 
-def filled(logical_id: str, turn: Turn) -> str:
+def filled(logical_id: str, turn: Variables) -> str:
     """A logical id in one turn of its loops."""
     return fill_text(logical_id, tuple(turn.items()))
 

@@ -24,7 +24,7 @@ MOST_BYTES = 4 << 20  # what the OCI distribution spec wants registries to take 
 MOST_HEADER_BYTES = 64 << 10
 RETRIES = 3
 LONGEST_WAIT = 10  # seconds; a registry that asks for a longer one is not asked again
-CONNECTIONS = 10  # to one host at once
+REGISTRY_CONNECTIONS = 10  # to one host at once
 
 
 class RegistryError(Exception):
@@ -247,11 +247,11 @@ class HttpClient:
         context = ssl.create_default_context()
         if not context.cert_store_stats()["x509_ca"]:
             context = _public_authorities()
-        return urllib3.PoolManager(maxsize=CONNECTIONS, ssl_context=context)
+        return urllib3.PoolManager(maxsize=REGISTRY_CONNECTIONS, ssl_context=context)
 
     @cached_property
     def _public_trust(self) -> urllib3.PoolManager:
-        return urllib3.PoolManager(maxsize=CONNECTIONS, ssl_context=_public_authorities())
+        return urllib3.PoolManager(maxsize=REGISTRY_CONNECTIONS, ssl_context=_public_authorities())
 
 
 def _public_authorities() -> ssl.SSLContext:

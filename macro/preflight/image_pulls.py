@@ -15,7 +15,7 @@ from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, get
 from macro.engine.template.intrinsics import attribute
 from macro.engine.template.stack import Context, Stack
-from macro.preflight.deployed_values import Turn, UnknownValueError, Values, filled
+from macro.preflight.deployed_values import DeployedValues, UnknownValueError, Variables, filled
 from macro.preflight.launch_types import is_on_fargate, run_on_fargate
 from macro.preflight.template_policies import RolePolicies, role_policies
 
@@ -53,7 +53,7 @@ class ImagePull:
 
 
 def read_pulls(
-    expansion: Expansion, expanded: dict[str, Json], context: Context, values: Values
+    expansion: Expansion, expanded: dict[str, Json], context: Context, values: DeployedValues
 ) -> Iterator[ImagePull]:
     """What the containers of a template pull that have shorthand, or credentials written by hand.
 
@@ -67,7 +67,7 @@ def read_pulls(
         by_place.setdefault(next(path for path in above if path in short), []).append(grant)
     stack = Stack(expanded, context)
 
-    def reached(turn: Turn, *whens: Conditions) -> Conditions | None:
+    def reached(turn: Variables, *whens: Conditions) -> Conditions | None:
         """The conditions together, if some deployment has them at once."""
         together: set[tuple[str, bool]] = set()
         for when in whens:
@@ -98,7 +98,7 @@ class _ContainerReader:
     container: Container
     stack: Stack
     grants: list[Grant] | None
-    values: Values
+    values: DeployedValues
     reached: Callable[..., Conditions | None]
     on_fargate: frozenset[str]
 
@@ -138,7 +138,7 @@ class _ContainerReader:
             for _, secret, inner in branches(credentials.get(shape.parameter), (), holds):
                 yield (None if secret == NO_VALUE else secret), inner
 
-    def _pull(self, image: Json, secret: Json, role: Json, turn: Turn) -> ImagePull:
+    def _pull(self, image: Json, secret: Json, role: Json, turn: Variables) -> ImagePull:
         def known(value: Json) -> str | UnknownValueError:
             return _or_unknown(lambda: self.values.text(value, turn))
 
@@ -157,7 +157,7 @@ class _ContainerReader:
             on_fargate=is_on_fargate(self.container, turn, self.on_fargate, self.values),
         )
 
-    def _platform(self, turn: Turn) -> str:
+    def _platform(self, turn: Variables) -> str:
         """The platform that a task or a build runs on, as images name it.
 
         Sources:
@@ -181,7 +181,7 @@ class _ContainerReader:
             )
         )
 
-    def _role(self, value: Json, turn: Turn) -> ExecutionRole:
+    def _role(self, value: Json, turn: Variables) -> ExecutionRole:
         if value in (None, NO_VALUE):
             raise UnknownValueError("No execution role is named.")
         value = self.values.settled(value, turn)
@@ -193,7 +193,7 @@ class _ContainerReader:
         account = fields[4] if len(fields) == 6 else None
         return ExecutionRole(text.rpartition("/")[2], account)
 
-    def _policies(self, role: Json, turn: Turn) -> RolePolicies | None:
+    def _policies(self, role: Json, turn: Variables) -> RolePolicies | None:
         try:
             role = self.values.settled(role, turn)
         except UnknownValueError:
@@ -204,7 +204,7 @@ class _ContainerReader:
         return role_policies(filled(named[0], turn), self.stack, self.values)
 
     def _granted(
-        self, when: Conditions, turn: Turn
+        self, when: Conditions, turn: Variables
     ) -> tuple[Permission, ...] | None | UnknownValueError:
         """What the role gets for this container, with all values filled in."""
         if self.grants is None:
@@ -221,7 +221,7 @@ class _ContainerReader:
 
         return _or_unknown(known)
 
-    def _filled(self, permission: Permission, turn: Turn) -> Permission:
+    def _filled(self, permission: Permission, turn: Variables) -> Permission:
         def text(value: Json) -> Json:
             return None if value is None else self.values.text(value, turn)
 

@@ -14,7 +14,7 @@ from macro.engine.template.document import Json, get
 from macro.engine.template.intrinsics import attribute
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Stack
-from macro.preflight.deployed_values import Turn, UnknownValueError, Values, filled
+from macro.preflight.deployed_values import DeployedValues, UnknownValueError, Variables, filled
 
 # The property that lists where a definition may run.
 _MAY_RUN_ON = {
@@ -25,7 +25,7 @@ _RUN_TASKS = ("AWS::ECS::Service", "AWS::ECS::TaskSet")
 _FARGATE = {"FARGATE", "FARGATE_SPOT"}
 
 
-def run_on_fargate(stack: Stack, values: Values) -> frozenset[str]:
+def run_on_fargate(stack: Stack, values: DeployedValues) -> frozenset[str]:
     """The logical ids of task definitions that a service of the template runs on Fargate."""
     return frozenset(
         name
@@ -37,7 +37,9 @@ def run_on_fargate(stack: Stack, values: Values) -> frozenset[str]:
     )
 
 
-def is_on_fargate(container: Container, turn: Turn, run: frozenset[str], values: Values) -> bool:
+def is_on_fargate(
+    container: Container, turn: Variables, run: frozenset[str], values: DeployedValues
+) -> bool:
     """Whether the template says that Fargate runs a container.
 
     `run` is what `run_on_fargate` gives. False: it runs elsewhere, or the template does not say.
@@ -49,18 +51,18 @@ def is_on_fargate(container: Container, turn: Turn, run: frozenset[str], values:
     return filled(resource.logical_id, turn) in run or _texts(listed, values, turn) == {"FARGATE"}
 
 
-def _turns(resource: Resource, values: Values) -> Iterator[Turn]:
+def _turns(resource: Resource, values: DeployedValues) -> Iterator[Variables]:
     try:
         yield from values.turns(resource.loops)
     except UnknownValueError:
         return
 
 
-def _exists(resource: Resource, values: Values, turn: Turn) -> bool:
+def _exists(resource: Resource, values: DeployedValues, turn: Variables) -> bool:
     return all(values.holds(name, turn) is value for name, value in resource.when)
 
 
-def _launches_fargate(resource: Resource, values: Values, turn: Turn) -> bool:
+def _launches_fargate(resource: Resource, values: DeployedValues, turn: Variables) -> bool:
     properties = get(resource.body, "Properties")
     strategy = _chosen(get(properties, "CapacityProviderStrategy"), values, turn)
     providers = [get(one, "CapacityProvider") for one in _listed(strategy)]
@@ -68,20 +70,20 @@ def _launches_fargate(resource: Resource, values: Values, turn: Turn) -> bool:
     return bool(found) and found <= _FARGATE
 
 
-def _task_definition(resource: Resource, values: Values, turn: Turn) -> Iterator[str]:
+def _task_definition(resource: Resource, values: DeployedValues, turn: Variables) -> Iterator[str]:
     named = attribute(_chosen(get(resource.body, "Properties", "TaskDefinition"), values, turn))
     if named:
         yield filled(named[0], turn)
 
 
-def _chosen(node: Json, values: Values, turn: Turn) -> Json:
+def _chosen(node: Json, values: DeployedValues, turn: Variables) -> Json:
     try:
         return values.chosen(node, turn)
     except UnknownValueError:
         return None
 
 
-def _texts(node: Json, values: Values, turn: Turn) -> set[str]:
+def _texts(node: Json, values: DeployedValues, turn: Variables) -> set[str]:
     """The texts of a list, however it is written; none where they are not known."""
     found = _chosen(node, values, turn)
     if found is None:

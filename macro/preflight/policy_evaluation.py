@@ -21,7 +21,7 @@ _OPERATOR = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AccessRequest:
     """An action on a resource, as a policy sees it.
 
     `principal` is the ARN of the role that makes it, None where that is not known; `account` is the
@@ -49,7 +49,9 @@ class Verdict:
     reasons: tuple[str, ...] = ()
 
 
-def evaluate(documents: Iterable[Any], request: Request, *, of_resource: bool = False) -> Verdict:
+def evaluate(
+    documents: Iterable[Any], request: AccessRequest, *, of_resource: bool = False
+) -> Verdict:
     """What policy documents say of a request; `of_resource`: each is the resource's own policy.
 
     Raises `ValueError` for what is no policy document.
@@ -92,7 +94,7 @@ def _all(truths: Iterable[bool | None]) -> bool | None:
 
 
 def _applies(
-    statement: dict[str, Any], request: Request, effect: Effect, of_resource: bool
+    statement: dict[str, Any], request: AccessRequest, effect: Effect, of_resource: bool
 ) -> tuple[bool | None, str]:
     """Whether a statement is about the request; where that is not known, what it depends on."""
     parts = [
@@ -132,7 +134,9 @@ def matches(pattern: str, value: str, *, any_case: bool = False) -> bool | None:
     return fnmatchcase(value, pattern.replace("[", "[[]"))
 
 
-def _names_principal(statement: dict[str, Any], request: Request, effect: Effect) -> bool | None:
+def _names_principal(
+    statement: dict[str, Any], request: AccessRequest, effect: Effect
+) -> bool | None:
     """Whether a resource's policy means the role by its principals, or the role's account.
 
     A statement that allows the account leaves it to the role's policies, and one that denies the
@@ -147,12 +151,12 @@ def _names_principal(statement: dict[str, Any], request: Request, effect: Effect
     return _named(statement.get("Principal"), request)
 
 
-def _named(principal: Any, request: Request) -> bool | None:
+def _named(principal: Any, request: AccessRequest) -> bool | None:
     listed = _listed(principal.get("AWS", []) if isinstance(principal, dict) else principal)
     return _any(_is_named(one, request) for one in listed)
 
 
-def _is_named(named: Any, request: Request) -> bool | None:
+def _is_named(named: Any, request: AccessRequest) -> bool | None:
     if not isinstance(named, str):
         return None
     if named in ("*", request.account, request.principal):

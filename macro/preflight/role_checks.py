@@ -13,7 +13,7 @@ from macro.preflight.aws_account import Account, AwsError, MissingError
 from macro.preflight.deployed_values import url_suffix
 from macro.preflight.findings import Finding, failed, unanswered, unknown
 from macro.preflight.image_pulls import ExecutionRole
-from macro.preflight.policy_evaluation import Request, Verdict, evaluate
+from macro.preflight.policy_evaluation import AccessRequest, Verdict, evaluate
 from macro.preflight.secret_checks import DECRYPT, READ, StoredSecret
 
 
@@ -98,7 +98,7 @@ def worst_of(findings: Iterable[Finding]) -> Finding | None:
 
 def requests(
     account: Account, role: str | None, secret: StoredSecret, account_id: str
-) -> Iterator[Request]:
+) -> Iterator[AccessRequest]:
     """What a task asks of AWS to read a secret: its value, and its key's use where one is its own.
 
     `role` is the ARN of the role that asks, None where it is not known yet. Raises `AwsError`.
@@ -109,14 +109,14 @@ def requests(
         "aws:securetransport": "true",
         **({"aws:principalarn": role} if role else {}),
     }
-    yield Request(READ, secret.arn, account_id, role, context)
+    yield AccessRequest(READ, secret.arn, account_id, role, context)
     if key := _key_to_use(account, secret):
         via = {
             "kms:calleraccount": account_id,
             "kms:encryptioncontext:secretarn": secret.arn,
             "kms:viaservice": _via(account, secret),
         }
-        yield Request(DECRYPT, key, account_id, role, context | via)
+        yield AccessRequest(DECRYPT, key, account_id, role, context | via)
 
 
 def _via(account: Account, secret: StoredSecret) -> str:
@@ -132,7 +132,7 @@ def _key_to_use(account: Account, secret: StoredSecret) -> str | None:
 
 
 def _objections(
-    account: Account, role: _Role, request: Request, secret: StoredSecret
+    account: Account, role: _Role, request: AccessRequest, secret: StoredSecret
 ) -> Iterator[Objection]:
     """What speaks against one request of a role."""
     policy = resource_policy(account, request, secret)
@@ -142,7 +142,7 @@ def _objections(
 
 
 def allowed_alone(
-    policy: list[Any], request: Request, secret: StoredSecret, *, bounded: bool
+    policy: list[Any], request: AccessRequest, secret: StoredSecret, *, bounded: bool
 ) -> Verdict:
     """Whether a resource's policy allows a request without the role's own policies doing so.
 
@@ -155,7 +155,7 @@ def allowed_alone(
 
 
 def weighed(
-    account: Account, against: list[Objection], request: Request, secret: StoredSecret
+    account: Account, against: list[Objection], request: AccessRequest, secret: StoredSecret
 ) -> list[Objection]:
     """The objections, of which a grant of KMS may outweigh those about what policies lack.
 
@@ -176,7 +176,7 @@ def weighed(
     return [Objection(instead), *(one for one in against if not one.lacking)]
 
 
-def _has_grant(account: Account, request: Request, secret: StoredSecret) -> bool:
+def _has_grant(account: Account, request: AccessRequest, secret: StoredSecret) -> bool:
     """Whether a grant of KMS lets the role, or its account, decrypt with the key."""
     root = f"arn:{account.partition}:iam::{request.account}:root"
     return any(
@@ -194,7 +194,7 @@ def _has_grant(account: Account, request: Request, secret: StoredSecret) -> bool
 
 
 def _simulated(
-    account: Account, role: _Role, request: Request, secret: StoredSecret, alone: Verdict
+    account: Account, role: _Role, request: AccessRequest, secret: StoredSecret, alone: Verdict
 ) -> Iterator[Objection]:
     """What IAM's policies have against a request.
 
@@ -254,7 +254,7 @@ def _entry(name: str, kind: str, values: list[str]) -> dict[str, Any]:
     return {"ContextKeyName": name, "ContextKeyType": kind, "ContextKeyValues": values}
 
 
-def resource_policy(account: Account, request: Request, secret: StoredSecret) -> list[Any]:
+def resource_policy(account: Account, request: AccessRequest, secret: StoredSecret) -> list[Any]:
     """The policy of the resource of a request; of a secret without one, none."""
     if request.action == DECRYPT:
         sent = {"KeyId": request.resource, "PolicyName": "default"}
@@ -268,7 +268,7 @@ def resource_policy(account: Account, request: Request, secret: StoredSecret) ->
 
 
 def policy_objections(
-    account: Account, policy: list[Any], request: Request, secret: StoredSecret
+    account: Account, policy: list[Any], request: AccessRequest, secret: StoredSecret
 ) -> Iterator[Objection]:
     """What the policy of a secret or its key has against a request."""
     verdict = evaluate(policy, request, of_resource=True)

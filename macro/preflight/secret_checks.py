@@ -33,7 +33,7 @@ class StoredSecret:
     login: Login | None = field(default=None, repr=False)
 
 
-def read_secret(account: Account, secret_id: str) -> StoredSecret:
+def fetch_secret(account: Account, secret_id: str) -> StoredSecret:
     """Looks a secret up by its ARN, partial ARN or name, and reads its current version."""
     fields = secret_id.split(":")
     by_arn = len(fields) > 6

@@ -10,7 +10,7 @@ from macro.engine.template.document import NO_VALUE, Json, get, intrinsic
 from macro.engine.template.intrinsics import attribute
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Stack
-from macro.preflight.deployed_values import Turn, UnknownValueError, Values, filled
+from macro.preflight.deployed_values import DeployedValues, UnknownValueError, Variables, filled
 
 # For a value in a policy that is not known: a policy variable, whose value the call alone has.
 UNKNOWN = "${unknown}"
@@ -36,7 +36,7 @@ class RolePolicies:
     boundary: Json
 
 
-def role_policies(logical_id: str, stack: Stack, values: Values) -> RolePolicies | None:
+def role_policies(logical_id: str, stack: Stack, values: DeployedValues) -> RolePolicies | None:
     """The policies of a role of the template; None where the template has no such role."""
     for role, turn in _existing(stack, values):
         if role.type == "AWS::IAM::Role" and filled(role.logical_id, turn) == logical_id:
@@ -65,7 +65,7 @@ def role_policies(logical_id: str, stack: Stack, values: Values) -> RolePolicies
     )
 
 
-def _existing(stack: Stack, values: Values) -> Iterator[tuple[Resource, Turn]]:
+def _existing(stack: Stack, values: DeployedValues) -> Iterator[tuple[Resource, Variables]]:
     """The resources that may exist, turn by turn."""
     for resource in stack.resources:
         try:
@@ -77,7 +77,7 @@ def _existing(stack: Stack, values: Values) -> Iterator[tuple[Resource, Turn]]:
                 yield resource, turn
 
 
-def _attached(role: str, role_name: Json, stack: Stack, values: Values) -> Iterator[Json]:
+def _attached(role: str, role_name: Json, stack: Stack, values: DeployedValues) -> Iterator[Json]:
     """The documents of the policies that name the role."""
     for policy, turn in _existing(stack, values):
         key = _ATTACHED.get(policy.type)
@@ -90,7 +90,7 @@ def _attached(role: str, role_name: Json, stack: Stack, values: Values) -> Itera
                 break
 
 
-def _document(policy: Resource, values: Values, turn: Turn) -> Json:
+def _document(policy: Resource, values: DeployedValues, turn: Variables) -> Json:
     """The document of a policy; of one that may not exist, nothing is known."""
     if any(values.holds(name, turn) is None for name, _ in policy.when):
         return {"Statement": [{"Effect": effect, "Action": UNKNOWN} for effect in _EFFECTS]}
@@ -100,7 +100,7 @@ def _document(policy: Resource, values: Values, turn: Turn) -> Json:
 _EFFECTS = ("Allow", "Deny")
 
 
-def _managed(value: Json, stack: Stack, values: Values, turn: Turn) -> Json:
+def _managed(value: Json, stack: Stack, values: DeployedValues, turn: Variables) -> Json:
     """A managed policy: the document of one in the template, else its ARN."""
     reference = attribute(value)
     if reference:
@@ -113,7 +113,7 @@ def _managed(value: Json, stack: Stack, values: Values, turn: Turn) -> Json:
         return UNKNOWN
 
 
-def _items(properties: Json, key: str, values: Values, turn: Turn) -> list[Json]:
+def _items(properties: Json, key: str, values: DeployedValues, turn: Variables) -> list[Json]:
     """The items of a property, through `Fn::If`; one alone where it is no list."""
     value = _chosen(get(properties, key), values, turn)
     listed = value if isinstance(value, list) else [value]
@@ -121,14 +121,14 @@ def _items(properties: Json, key: str, values: Values, turn: Turn) -> list[Json]
     return [one for one in chosen if one not in (None, NO_VALUE)]
 
 
-def _chosen(node: Json, values: Values, turn: Turn) -> Json:
+def _chosen(node: Json, values: DeployedValues, turn: Variables) -> Json:
     try:
         return values.chosen(node, turn)
     except UnknownValueError:
         return {"Ref": UNKNOWN}
 
 
-def _written_out(node: Json, values: Values, turn: Turn) -> Json:
+def _written_out(node: Json, values: DeployedValues, turn: Variables) -> Json:
     """A document with the values that its intrinsic functions give."""
     node = _chosen(node, values, turn)
     if isinstance(node, list):

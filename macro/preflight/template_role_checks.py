@@ -10,7 +10,7 @@ from macro.preflight.aws_account import Account, AwsError
 from macro.preflight.deployed_values import UnknownValueError
 from macro.preflight.findings import Finding, failed, unanswered, unknown
 from macro.preflight.image_pulls import ExecutionRole
-from macro.preflight.policy_evaluation import Request, Verdict, evaluate
+from macro.preflight.policy_evaluation import AccessRequest, Verdict, evaluate
 from macro.preflight.role_checks import (
     Objection,
     allowed_alone,
@@ -71,7 +71,7 @@ def check_template_role(
 
 
 def _own_objections(
-    documents: list[Any], boundary: list[Any] | None, request: Request, alone: Verdict
+    documents: list[Any], boundary: list[Any] | None, request: AccessRequest, alone: Verdict
 ) -> Iterator[Objection]:
     """What the template's policies have against a request.
 

@@ -15,7 +15,7 @@ from macro.text.nodes import is_merge
 from macro.text.spans import Spans
 from macro.text.style import SHORT
 
-Place: TypeAlias = "int | tuple[int, int, bool]"
+CommentPlace: TypeAlias = "int | tuple[int, int, bool]"
 """Whose a comment comes to be: a member's, by its id, or a hole's: its node's id, its number, and
 whether it is part of what comes there."""
 
@@ -27,7 +27,7 @@ class Changes(NamedTuple):
 
     spans: Spans
     plans: dict[int, Plan]
-    comments: dict[Place, list[str]]
+    comments: dict[CommentPlace, list[str]]
     carried: frozenset[int]
 
     def of(self, branch: Branch) -> Plan:
@@ -65,7 +65,7 @@ def changes_of(spans: Spans, top: Branch) -> Changes:
         ),
         key=_start,
     )
-    places: dict[int, tuple[str, Place | None]] = {}
+    places: dict[int, tuple[str, CommentPlace | None]] = {}
     carried: set[int] = set()
     for branch, in_text in branches:
         if not in_text or not _is_collection(branch):
@@ -82,7 +82,7 @@ def changes_of(spans: Spans, top: Branch) -> Changes:
                 else:
                     movers = [(stop, id(member)) for _, stop, member in chunks]
                     places.setdefault(index, (comment, region.place(index, movers)))
-    comments: dict[Place, list[str]] = {}
+    comments: dict[CommentPlace, list[str]] = {}
     for comment, place in places.values():
         if place is not None:
             comments.setdefault(place, []).append(comment)
@@ -100,11 +100,11 @@ class _Region(NamedTuple):
     start: int
     end: int
     first_line: int
-    instead: Place | None
+    instead: CommentPlace | None
     hole: Hole | None = None
     node: int = 0
 
-    def place(self, index: int, movers: Sequence[tuple[int, int]]) -> Place | None:
+    def place(self, index: int, movers: Sequence[tuple[int, int]]) -> CommentPlace | None:
         """Whose a comment is; of what moves, `movers` has the end and the id."""
         added = self.hole.added if self.hole else ()
         if self.hole and index >= self.hole.rest:

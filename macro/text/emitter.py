@@ -18,11 +18,11 @@ from macro.text.edited_tree import (
     json_of,
     members,
 )
-from macro.text.nodes import Alias, plain
+from macro.text.nodes import Alias, plain_scalar
 from macro.text.quotes import Lines, Quotes
 from macro.text.style import SHORT, Style
 
-WIDTH = 80  # a function's arguments, or a small JSON object, stay in one line up to here
+LINE_WIDTH = 80  # a function's arguments, or a small JSON object, stay in one line up to here
 
 
 def scalar(value: Json, style: Style, flow: bool) -> str:
@@ -38,7 +38,11 @@ def scalar(value: Json, style: Style, flow: bool) -> str:
 
 def _text(text: str, flow: bool) -> str:
     safe = _SAFE_IN_FLOW if flow else _SAFE
-    if safe.fullmatch(text) and isinstance(plain(text), str) and text not in _YAML_1_1_BOOLEANS:
+    if (
+        safe.fullmatch(text)
+        and isinstance(plain_scalar(text), str)
+        and text not in _YAML_1_1_BOOLEANS
+    ):
         return text
     if text.isprintable():
         return "'" + text.replace("'", "''") + "'"
@@ -111,13 +115,13 @@ class Writer:
         if argument is not None:
             tag = f"!{argument.key.removeprefix('Fn::')} "
             line = self._get_att(argument) or self._short_line(argument)
-            if line is not None and column + len(line) <= WIDTH:
+            if line is not None and column + len(line) <= LINE_WIDTH:
                 return tag + line, []
             inline, below = self.block(argument, column, step, dash)
             return (tag + inline).rstrip(), below
         if is_list(value):
             line = self._short_line(member) if member.key.startswith("Fn::") else None
-            if line is not None and column + len(line) <= WIDTH:
+            if line is not None and column + len(line) <= LINE_WIDTH:
                 return line, []
             return "", self.items(members(value), column + dash)
         return "", [line for entry in members(value) for line in self.entry(entry, column + step)]
@@ -152,7 +156,7 @@ class Writer:
         if not texts:
             return opening + closing
         line = f"{opening}{style.pad}{style.comma.join(texts)}{style.pad}{closing}"
-        short = "\n" not in line and len(indent) + len(line) <= WIDTH and _is_flat(value)
+        short = "\n" not in line and len(indent) + len(line) <= LINE_WIDTH and _is_flat(value)
         comments = [self.quotes.comments(item, in_flow=True) for item in items]
         if not any(comments):
             if not style.spread or (style.small and short):

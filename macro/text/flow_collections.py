@@ -44,7 +44,7 @@ class Gap(NamedTuple):
         return "".join(parts)
 
 
-def filled(
+def filled_hole(
     spans: Spans, node: Node, hole: Hole, entries: Sequence[Entry], gap: Gap
 ) -> Iterator[Splice]:
     """New entries in the place of others."""

@@ -14,7 +14,7 @@ from macro.text.changes import Changes
 from macro.text.edited_tree import Branch, Member
 from macro.text.emitter import Writer
 from macro.text.entries import Hole, Plan, old_value
-from macro.text.flow_collections import Entry, Gap, added_behind, filled, taken_out
+from macro.text.flow_collections import Entry, Gap, added_behind, filled_hole, taken_out
 from macro.text.line_breaks import Splice
 from macro.text.quotes import Quotes, unended
 from macro.text.spans import Spans, is_flow
@@ -168,7 +168,7 @@ class Layout(NamedTuple):
         style = style._replace(spread=style.spread and not is_line)
         first, *others = self._entries(hole.added, style, indent, chain)
         first = first._replace(above=[*first.above, *comments])
-        return filled(spans, node, hole, [first, *others], gap)
+        return filled_hole(spans, node, hole, [first, *others], gap)
 
     def _entries(
         self, members: Sequence[Member], style: Style, indent: str, chain: Chain

@@ -163,7 +163,7 @@ def value_of(node: Node, odd: Callable[[MappingNode], None] = lambda node: None)
     tag = node.tag
     if isinstance(node, ScalarNode):
         if tag is None:
-            return cast(str, node.value) if node.style else plain(node.value)
+            return cast(str, node.value) if node.style else plain_scalar(node.value)
         return _tagged_scalar(node)
     if kind is Alias:
         return value_of(node.value, odd)
@@ -191,7 +191,7 @@ def _merged(node: Node, value: Any, odd: Callable[[MappingNode], None]) -> Any:
 
 
 @lru_cache(maxsize=4096)
-def plain(text: str) -> Json:
+def plain_scalar(text: str) -> Json:
     """The value of a plain scalar: YAML 1.1 as PyYAML reads it, but dates (`2012-10-17`), base 60
     (`22:22` maps ports), a leading zero (an account id) and infinity stay text."""
     if not text or text in ("~", "null", "Null", "NULL"):
@@ -240,7 +240,9 @@ def _tagged_scalar(node: Node) -> Json:
         return {name: node.value}
     if node.tag == _JSON:
         return cast(Json, node.value)
-    return cast(str, node.value) if node.tag == "tag:yaml.org,2002:str" else plain(node.value)
+    return (
+        cast(str, node.value) if node.tag == "tag:yaml.org,2002:str" else plain_scalar(node.value)
+    )
 
 
 class _Composer(Loader):  # type: ignore[misc]

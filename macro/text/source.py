@@ -32,7 +32,7 @@ from macro.text.nodes import (
     target_of,
     value_of,
 )
-from macro.text.syntax_errors import explain
+from macro.text.syntax_errors import explain_syntax_error
 
 MAX_BYTES = 4 << 20  # four times what CloudFormation takes: an honest template is never near it
 MAX_NODES = 500_000  # once aliases are written out; a few nested aliases can stand for billions
@@ -281,7 +281,7 @@ class _Reader:
 
     def syntax(self, error: YAMLError) -> NoReturn:
         """Stops at a syntax error: that of the parser, YAML's or JSON's, that came further."""
-        index, code, message, fix = explain(error, self.body)
+        index, code, message, fix = explain_syntax_error(error, self.body)
         if self.json_error and self.json_error[0] >= index and code == "PI002":
             index, what = self.json_error
             message, fix = f"This is not JSON: {what}.", "Fix it here, or just before."

@@ -7,7 +7,7 @@ import re
 from yaml import MarkedYAMLError, YAMLError
 
 
-def explain(error: YAMLError, text: str) -> tuple[int, str, str, str]:
+def explain_syntax_error(error: YAMLError, text: str) -> tuple[int, str, str, str]:
     """Where a text has a syntax error, the problem's code, what is wrong, and the fix.
 
     No message holds a value of the text.

@@ -21,7 +21,7 @@ from macro.engine.template.document import Json
 from macro.engine.template.edits import apply
 from macro.lint.placed_edits import placed_edits
 from macro.lint.rules import Expanding, rule_id
-from macro.lint.template_nodes import KEYS, plain, span
+from macro.lint.template_nodes import NODE_KEYS, plain_template, span
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").iterdir())
 TEXTS = {"PI001", "PI002", "PI003", "PI004", "PI005"}  # cfn-lint has a rule of its own for a text
@@ -123,14 +123,14 @@ def test_cfn_lint_has_nothing_against_an_example(example: Path) -> None:
 @pytest.mark.parametrize("case", EXPANDED, ids=lambda case: case.name)
 def test_the_tree_is_the_expanded_template_and_each_node_has_a_place(case: Path) -> None:
     root, _ = decode(str(template(case)))
-    before = plain(root)
+    before = plain_template(root)
     expansion = expand(before)
     lines = len(template(case).read_text("utf-8-sig").splitlines())
 
-    tree = apply(root, placed_edits(root, before, expansion), KEYS)
+    tree = apply(root, placed_edits(root, before, expansion), NODE_KEYS)
 
-    assert plain(tree) == apply(before, expansion.edits)
-    assert plain(root) == before
+    assert plain_template(tree) == apply(before, expansion.edits)
+    assert plain_template(root) == before
     for node in nodes(tree):
         assert isinstance(node, dict_node | list_node | str_node)
         assert 0 <= node.start_mark.line < lines
@@ -157,9 +157,9 @@ def nodes(node: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("case", EXPANDED, ids=lambda case: case.name)
 def test_what_no_edit_touches_keeps_its_place(case: Path) -> None:
     root, _ = decode(str(template(case)))
-    before = plain(root)
+    before = plain_template(root)
     expansion = expand(before)
-    tree = apply(root, placed_edits(root, before, expansion), KEYS)
+    tree = apply(root, placed_edits(root, before, expansion), NODE_KEYS)
     changed = [path for edit in expansion.edits for path in (edit.path, edit.source)]
     # What is taken out of a list lets the items behind it slip.
     changed = [path[:-1] if path and isinstance(path[-1], int) else path for path in changed]

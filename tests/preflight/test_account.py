@@ -27,7 +27,7 @@ from macro.preflight import aws_account
 from macro.preflight.findings import Finding
 from macro.preflight.image_pulls import ExecutionRole
 from macro.preflight.role_checks import check_role
-from macro.preflight.secret_checks import StoredSecret, check_key, read_secret
+from macro.preflight.secret_checks import StoredSecret, check_key, fetch_secret
 from registry_server import READER, basic_pusher
 
 ROOT = Path(__file__).parents[2]
@@ -338,7 +338,7 @@ def test_a_secret_whose_value_is_not_given(
 ) -> None:
     stubs.answer("secretsmanager", "describe_secret", {"ARN": SECRET}, SecretId="registry/team")
     stubs.refuse("secretsmanager", "get_secret_value", code, text)
-    found = read_secret(stubs.account, "registry/team")
+    found = fetch_secret(stubs.account, "registry/team")
     assert (found.finding.status, found.finding.message) == (status, message)
     assert found.login is None
 
@@ -348,7 +348,7 @@ def test_who_manages_a_secret_is_told(stubs: Stubs) -> None:
     held = {"SecretString": json.dumps({"username": "a", "password": "b"})}
     stubs.answer("secretsmanager", "describe_secret", described)
     stubs.answer("secretsmanager", "get_secret_value", held)
-    assert read_secret(stubs.account, "registry/team").finding.message.endswith("rds manages it")
+    assert fetch_secret(stubs.account, "registry/team").finding.message.endswith("rds manages it")
 
 
 def test_another_accounts_secret_needs_a_key_of_that_account(stubs: Stubs) -> None:
@@ -356,7 +356,7 @@ def test_another_accounts_secret_needs_a_key_of_that_account(stubs: Stubs) -> No
     held = {"SecretString": json.dumps({"username": "a", "password": "b"})}
     stubs.answer("secretsmanager", "describe_secret", {"ARN": foreign}, SecretId=foreign)
     stubs.answer("secretsmanager", "get_secret_value", held)
-    secret = read_secret(stubs.account, foreign)
+    secret = fetch_secret(stubs.account, foreign)
     assert secret.elsewhere and secret.finding.status == "passed"
     assert "must have a customer-managed key" in check_key(stubs.account, secret, None).message
     assert check_key(stubs.account, secret_with(), None).status == "passed"

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from macro.engine.template.intrinsics import write
+from macro.engine.template.intrinsics import write_text
 from macro.engine.template.loops import Loop
 from macro.engine.template.stack import Context
-from macro.preflight.deployed_values import Deployed, UnknownValueError, Values
+from macro.preflight.deployed_values import Deployed, DeployedValues, UnknownValueError
 
 ID = "111122223333"
 TEMPLATE: dict[str, Any] = {
@@ -58,7 +58,7 @@ TEMPLATE: dict[str, Any] = {
     },
 }
 ARN = f"arn:aws-cn:secretsmanager:cn-north-1:{ID}:secret:s-AbCdEf"
-VALUES = Values(
+VALUES = DeployedValues(
     TEMPLATE,
     Context({"Given": "g", "Stars": "****", "Word": "hidden"}, "cn-north-1", ID),
     Deployed(
@@ -178,4 +178,4 @@ def test_hidden_values_are_taken_out() -> None:
 def test_a_text_without_holes_is_itself(text: str) -> None:
     if "{{resolve:" not in text:
         assert VALUES.text(text, {}) == text
-        assert VALUES.text(write((text,) if text else ()), {}) == text
+        assert VALUES.text(write_text((text,) if text else ()), {}) == text

@@ -15,7 +15,7 @@ from macro.engine.expand import Context, Expansion, expand
 from macro.engine.grants.permissions import Permission
 from macro.engine.template.document import Json
 from macro.engine.template.edits import apply
-from macro.preflight.deployed_values import Deployed, UnknownValueError, Values
+from macro.preflight.deployed_values import Deployed, DeployedValues, UnknownValueError
 from macro.preflight.image_pulls import ExecutionRole, read_pulls
 from macro.text.source import SourceError, parse
 from strategies import Intent, Stack, stacks
@@ -77,7 +77,9 @@ def found_pulls(
     existing = {name: str(deployment.resolve({"Ref": name})) for name in deployment.resources}
     known = Context(dict(intent.account.parameters), REGION, ACCOUNT_ID)
     name = PSEUDO_PARAMETERS["AWS::StackName"]
-    values = Values(expanded, known, Deployed(name, existing, {}, lambda: intent.account.exports))
+    values = DeployedValues(
+        expanded, known, Deployed(name, existing, {}, lambda: intent.account.exports)
+    )
     for pull in read_pulls(expansion, expanded, known, values):
         if pull.grant is None:
             continue
@@ -146,7 +148,7 @@ def test_nothing_that_expands_is_too_odd_to_read(path: Path) -> None:
     expansion = expand(template, known)
     expanded = apply(template, expansion.edits)
     assert isinstance(expanded, dict)
-    values = Values(expanded, known, Deployed())
+    values = DeployedValues(expanded, known, Deployed())
     for pull in read_pulls(expansion, expanded, known, values):
         assert isinstance(pull.image, (str, UnknownValueError))
         assert isinstance(pull.role, (ExecutionRole, UnknownValueError))

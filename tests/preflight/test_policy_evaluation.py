@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from macro.preflight.policy_evaluation import Request, evaluate, matches
+from macro.preflight.policy_evaluation import AccessRequest, evaluate, matches
 
 ACCOUNT = "111122223333"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/team/exec"
 SECRET = f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:registry/team-AbCdEf"
-REQUEST = Request(
+REQUEST = AccessRequest(
     "secretsmanager:GetSecretValue", SECRET, ACCOUNT, ROLE, {"aws:principalarn": ROLE}
 )
 

@@ -15,7 +15,7 @@ from macro.engine.shorthand.role_settings import RoleSettings
 from macro.engine.template.choices import branches
 from macro.engine.template.conditions import ALWAYS
 from macro.engine.template.document import Json, Path, get, intrinsic
-from macro.engine.template.intrinsics import Text, attribute, is_text, parse, ref
+from macro.engine.template.intrinsics import Text, attribute, is_text, parse_text, ref
 from macro.engine.template.problems import Problem
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Site, Sought, Stack
@@ -82,7 +82,7 @@ def _of_template(value: Json, site: Site, stack: Stack) -> Resource | None:
         return found if found and found.type == _POLICY else None
     if not is_text(value):
         return None
-    arn = parse(value, site.loop_variables)
+    arn = parse_text(value, site.loop_variables)
     _, written = _path_and_name(arn)
     for text in stack.known(arn, site, ALWAYS).texts:
         path, name = _path_and_name(text)

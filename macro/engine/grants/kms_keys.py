@@ -30,8 +30,8 @@ from macro.engine.template.intrinsics import (
     is_text,
     literal,
     literal_parts,
-    parse,
-    write,
+    parse_text,
+    write_text,
 )
 from macro.engine.template.problems import Caution, InvalidValueError
 from macro.engine.template.records import NamedTuple
@@ -161,7 +161,7 @@ def _read(value: Json, path: Path, when: Conditions, reader: _Reader) -> Iterato
             refuse_type(found, name, "PI310", "key", _FIX)
         elif stack.is_open(logical_id, site):
             raise open_reference("key")
-    text = parse(value, site.loop_variables)
+    text = parse_text(value, site.loop_variables)
     possible = stack.known(text, site, when)
     if len(possible.texts) == 1:
         outside = when
@@ -258,13 +258,13 @@ def _key(value: Json, text: Text, known: Text, reader: _Reader) -> tuple[str, Ke
                 return "alias", None
             if secret.elsewhere:
                 raise _foreign_key()
-            all_keys = arn_of("kms", "key/*", region=parse(secret.region))
-            return "alias", Key(write(all_keys, taken), write(text, taken))
+            all_keys = arn_of("kms", "key/*", region=parse_text(secret.region))
+            return "alias", Key(write_text(all_keys, taken), write_text(text, taken))
         case (str(only),) if re.fullmatch(_KEY_ID, only):
             if secret.elsewhere:
                 raise _foreign_key()
-            arn = arn_of("kms", "key/", *text, region=parse(secret.region))
-            return "id", Key(write(arn, taken))
+            arn = arn_of("kms", "key/", *text, region=parse_text(secret.region))
+            return "id", Key(write_text(arn, taken))
         case () | (str(), *_):
             raise InvalidValueError("PI310", "This is not a KMS key.", _FIX)
         case (Unknown(opaque),) if reader.stack.values.is_arn(opaque):
@@ -280,7 +280,7 @@ def _is_elsewhere(arn: Arn, reader: _Reader) -> bool:
     Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/create-manage-multi-region-secrets.html
     """
     region = reader.secret.region
-    own = reader.stack.context.region if region == REGION else literal(parse(region))
+    own = reader.stack.context.region if region == REGION else literal(parse_text(region))
     return None not in (own, literal(arn.region)) and own != literal(arn.region)
 
 
@@ -327,7 +327,9 @@ def _key_by_arn(value: Json, text: Text, known: Text, reader: _Reader) -> tuple[
                 account=written.account,
             )
             taken = reader.site.loop_variables
-            return "alias arn", Key(write(all_keys, taken), write(written.resource, taken))
+            return "alias arn", Key(
+                write_text(all_keys, taken), write_text(written.resource, taken)
+            )
         case (str(key_id),) if not re.fullmatch(f"key/({_KEY_ID})", key_id):
             raise InvalidValueError("PI310", "This ARN is not a key's.", _FIX)
         case (str(head), *_) if not head.startswith("key/"):

@@ -11,7 +11,14 @@ from macro.engine.grants.roles import CreatedRole, NamedRole, TemplateRole
 from macro.engine.grants.secrets import Secret
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import Json, Path, canonical
-from macro.engine.template.intrinsics import Unknown, join, mentions, parse, references, write
+from macro.engine.template.intrinsics import (
+    Unknown,
+    join,
+    mentions,
+    parse_text,
+    references,
+    write_text,
+)
 from macro.engine.template.loops import Loop, Turn
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
@@ -96,8 +103,8 @@ def key_permission(key: Key, secret: Secret, taken: Collection[str] = ()) -> Per
     kms:ViaService ends as the service's host name does, in China in amazonaws.com.cn.
     """
     suffix = Unknown({"Ref": "AWS::URLSuffix"})
-    via = join("secretsmanager.", *parse(secret.region), ".", suffix)
-    return Permission("kms:Decrypt", key.resource, write(via, taken), key.alias)
+    via = join("secretsmanager.", *parse_text(secret.region), ".", suffix)
+    return Permission("kms:Decrypt", key.resource, write_text(via, taken), key.alias)
 
 
 class Policy(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from macro.engine.grants.permissions import Policy
 from macro.engine.template.document import NO_VALUE, Json, Path, canonical, get, intrinsic
-from macro.engine.template.intrinsics import literal_parts, parse
+from macro.engine.template.intrinsics import literal_parts, parse_text
 from macro.engine.template.loops import Loop
 from macro.engine.template.problems import Problem
 from macro.engine.template.stack import Stack
@@ -111,7 +111,7 @@ def _least_length(node: Json) -> int:
     if node is None or node == NO_VALUE:
         return 0
     if isinstance(node, str) or intrinsic(node):
-        return 2 + len(literal_parts(parse(node)))
+        return 2 + len(literal_parts(parse_text(node)))
     if isinstance(node, list):
         return 1 + sum(_least_length(item) + 1 for item in node)
     if isinstance(node, dict):

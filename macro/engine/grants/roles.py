@@ -24,11 +24,11 @@ from macro.engine.template.intrinsics import (
     is_text,
     join,
     literal_parts,
-    parse,
+    parse_text,
     ref,
     references,
     split,
-    write,
+    write_text,
 )
 from macro.engine.template.problems import Caution, InvalidValueError
 from macro.engine.template.records import NamedTuple
@@ -91,10 +91,12 @@ class CreatedRole:
 
 
 Role: TypeAlias = TemplateRole | NamedRole
-Reading: TypeAlias = Role | InvalidValueError
+RoleOrError: TypeAlias = Role | InvalidValueError
 
 
-def read_role(value: Json, when: Conditions, site: Site, stack: Stack) -> Fork[Reading] | Reading:
+def read_role(
+    value: Json, when: Conditions, site: Site, stack: Stack
+) -> Fork[RoleOrError] | RoleOrError:
     """Where the grant of a role as written (no `Fn::If`, no `AWS::NoValue`) goes, where `when`
     holds: a tree, where conditions within the value, or of the role that it names, decide.
 
@@ -106,7 +108,9 @@ def read_role(value: Json, when: Conditions, site: Site, stack: Stack) -> Fork[R
     return stack.once(("role", when), value, site, lambda: _read_text(value, when, site, stack))
 
 
-def _read_text(value: Json, when: Conditions, site: Site, stack: Stack) -> Fork[Reading] | Reading:
+def _read_text(
+    value: Json, when: Conditions, site: Site, stack: Stack
+) -> Fork[RoleOrError] | RoleOrError:
     tree = chosen(value)
     if tree is None:
         message = "The role has too many cases of Fn::If to tell apart."
@@ -117,7 +121,7 @@ def _read_text(value: Json, when: Conditions, site: Site, stack: Stack) -> Fork[
 
 def _read_tree(
     tree: Fork[Json] | Json, when: Conditions, site: Site, stack: Stack
-) -> Fork[Reading] | Reading:
+) -> Fork[RoleOrError] | RoleOrError:
     if isinstance(tree, Fork):
         return Fork(
             tree.condition,
@@ -130,7 +134,9 @@ def _read_tree(
         return error
 
 
-def _read(value: Json, when: Conditions, site: Site, stack: Stack) -> Fork[Reading] | Reading:
+def _read(
+    value: Json, when: Conditions, site: Site, stack: Stack
+) -> Fork[RoleOrError] | RoleOrError:
     if named := attribute(value):
         logical_id, name = named
         found = stack.resource(logical_id, site)
@@ -140,7 +146,7 @@ def _read(value: Json, when: Conditions, site: Site, stack: Stack) -> Fork[Readi
             refuse_type(found, name, "PI402", "role", _FIX)
         elif stack.is_open(logical_id, site):
             raise open_reference("role")
-    text = parse(value, site.loop_variables)
+    text = parse_text(value, site.loop_variables)
     possible = stack.known(text, site, when)
     names = [_name(Sought(known, text, when, site), stack) for known in possible.texts]
     first = names[0]
@@ -167,7 +173,7 @@ def _read(value: Json, when: Conditions, site: Site, stack: Stack) -> Fork[Readi
     role = role._replace(cautions=(*role.cautions, *dict.fromkeys(cautions)))
     referenced = [stack.resource(name, site) for name in references(value)]
     here = stack.holds_at(when, site.turn)
-    tree: Fork[Reading] | Reading = role
+    tree: Fork[RoleOrError] | RoleOrError = role
     for found in reversed(declared):
         own = stack.holds_at(found.when, site.turn)
         if not stack.solver.possible(here.both(own)):
@@ -239,7 +245,7 @@ def _name(sought: Sought, stack: Stack) -> _Name:
             " or write Grant: false and let it read the secret by a policy of your own.",
         )
     if stack.with_property(_ROLE, "RoleName", sought).always:
-        return _Name(write(text, site.loop_variables), known)
+        return _Name(write_text(text, site.loop_variables), known)
     opaque = known[0].value if isinstance(known[0], Unknown) else None
     if re.fullmatch(_PATHLESS_ARN, stack.values.pattern(opaque)):
         return _Name(_after_role(text, taken))
@@ -254,12 +260,12 @@ def _after_role(arn: Text, taken: Collection[str]) -> Json:
     With the separator behind it there is a second part also of the placeholders that change sets
     with nested stacks have in place of values.
     """
-    return {"Fn::Select": [1, {"Fn::Split": ["role/", write(join(*arn, "role/"), taken)]}]}
+    return {"Fn::Select": [1, {"Fn::Split": ["role/", write_text(join(*arn, "role/"), taken)]}]}
 
 
 def _last_of(slashes: int, text: Text, taken: Collection[str]) -> Json:
     """What is behind the last of so many slashes: the name without its path."""
-    return {"Fn::Select": [slashes, {"Fn::Split": ["/", write(text, taken)]}]}
+    return {"Fn::Select": [slashes, {"Fn::Split": ["/", write_text(text, taken)]}]}
 
 
 def _name_in_arn(text: Text, known: Text, site: Site, stack: Stack) -> _Name:
@@ -308,9 +314,9 @@ def _last_name(text: Text, known: Text, site: Site) -> _Name:
     if not known_last:
         raise InvalidValueError("PI402", "The role's name is empty.", _FIX)
     if literal_parts(text).count("/") == slashes:
-        return _Name(write(last, taken), known_last)
+        return _Name(write_text(last, taken), known_last)
     if any(is_dynamic(part) for part in text):
-        return _Name(write(known_last, taken), known_last)
+        return _Name(write_text(known_last, taken), known_last)
     return _Name(_last_of(slashes, text, taken), known_last)
 
 

@@ -35,10 +35,10 @@ from macro.engine.template.intrinsics import (
     join,
     literal,
     literal_parts,
-    parse,
+    parse_text,
     ref,
     split,
-    write,
+    write_text,
 )
 from macro.engine.template.loops import Turn
 from macro.engine.template.problems import Caution, InvalidValueError
@@ -104,10 +104,12 @@ class Reader(NamedTuple):
         return self._replace(site=self.stack.site_of(found, self.site), seen=self.seen | {here})
 
 
-Reading = Secret | InvalidValueError
+SecretOrError = Secret | InvalidValueError
 
 
-def read_secret(value: Json, when: Conditions, reader: Reader) -> Fork[Reading] | Reading:
+def read_secret(
+    value: Json, when: Conditions, reader: Reader
+) -> Fork[SecretOrError] | SecretOrError:
     """What a secret as written (no `Fn::If`, no `AWS::NoValue`) comes to, where `when` holds: a
     tree, where conditions within the value, or of the resource that it names, decide.
 
@@ -128,7 +130,7 @@ def read_secret(value: Json, when: Conditions, reader: Reader) -> Fork[Reading] 
 
 def _read_tree(
     tree: Fork[Json] | Json, when: Conditions, reader: Reader
-) -> Fork[Reading] | Reading:
+) -> Fork[SecretOrError] | SecretOrError:
     if isinstance(tree, Fork):
         return Fork(
             tree.condition,
@@ -141,7 +143,7 @@ def _read_tree(
         return error
 
 
-def _read(value: Json, when: Conditions, reader: Reader) -> Fork[Reading] | Reading:
+def _read(value: Json, when: Conditions, reader: Reader) -> Fork[SecretOrError] | SecretOrError:
     site, stack = reader.site, reader.stack
     if named := attribute(value):
         if found := stack.resource(named[0], site):
@@ -149,7 +151,7 @@ def _read(value: Json, when: Conditions, reader: Reader) -> Fork[Reading] | Read
                 return declared
         elif stack.is_open(named[0], site):
             raise open_reference("secret")
-    text = parse(value, site.loop_variables)
+    text = parse_text(value, site.loop_variables)
     possible = stack.known(text, site, when)
     forms: list[_Form] = []
     errors: list[InvalidValueError] = []
@@ -206,7 +208,7 @@ _NAME_THEIR_SECRET = frozenset(
 
 def _declared_secret(
     value: Json, name: str, found: Resource, when: Conditions, reader: Reader
-) -> Fork[Reading] | Reading | None:
+) -> Fork[SecretOrError] | SecretOrError | None:
     """The secret that the template declares, where the value is a reference to it."""
     if found.type == _SECRET and name in ("", "Id"):
         return Secret(value, (value,), REGION, (found,))
@@ -224,12 +226,12 @@ def _declared_secret(
 
 def _secret_behind(
     value: Json, found: Resource, when: Conditions, reader: Reader
-) -> Fork[Reading] | Reading:
+) -> Fork[SecretOrError] | SecretOrError:
     """The secret of an attachment, a rotation or a policy, whose `Ref` is the secret's full ARN
     however they name it themselves."""
     following = reader.following(found)
 
-    def under_its_arn(behind: Reading) -> Reading:
+    def under_its_arn(behind: SecretOrError) -> SecretOrError:
         if isinstance(behind, InvalidValueError):
             return behind if behind.code == "PI304" else Secret(value, (value,), REGION)
         doubts = tuple(caution for caution in behind.cautions if caution.code == "PI912")
@@ -237,15 +239,15 @@ def _secret_behind(
             value, (value,), behind.region, behind.declarations, behind.elsewhere, cautions=doubts
         )
 
-    def read(leaf: Leaf) -> Fork[Reading] | Reading:
+    def read(leaf: Leaf) -> Fork[SecretOrError] | SecretOrError:
         return _grown(read_secret(leaf.value, when, following), under_its_arn)
 
     return graft(forked(found.property("SecretId"), ()), read)
 
 
 def _grown(
-    tree: Fork[Reading] | Reading, grow: Callable[[Reading], Reading]
-) -> Fork[Reading] | Reading:
+    tree: Fork[SecretOrError] | SecretOrError, grow: Callable[[SecretOrError], SecretOrError]
+) -> Fork[SecretOrError] | SecretOrError:
     if isinstance(tree, Fork):
         return Fork(tree.condition, _grown(tree.then, grow), _grown(tree.otherwise, grow))
     return grow(tree)
@@ -423,8 +425,8 @@ def _by_name(value: Json, text: Text, forms: list[_Form], reader: Reader) -> Sec
         message += " characters, as ARNs do."
         cautions.append(Caution("PI907", message, "Write the secret's full ARN."))
     return Secret(
-        write(arn, taken) if by_arn else value,
-        (write(join(*arn, ANY_SUFFIX), taken),),
+        write_text(arn, taken) if by_arn else value,
+        (write_text(join(*arn, ANY_SUFFIX), taken),),
         REGION,
         tuple(declared for form in forms for declared in form.declared),
         cautions=tuple(cautions),
@@ -434,7 +436,7 @@ def _by_name(value: Json, text: Text, forms: list[_Form], reader: Reader) -> Sec
 
 def _by_arn(value: Json, text: Text, forms: list[_Form], reader: Reader) -> Secret:
     taken = reader.site.loop_variables
-    suffixed = write(join(*text, ANY_SUFFIX), taken)
+    suffixed = write_text(join(*text, ANY_SUFFIX), taken)
     resources = [value] if any(form.complete for form in forms) else []
     resources += [suffixed] if any(form.partial for form in forms) else []
     dynamic = any(is_dynamic(part) for part in text)
@@ -480,17 +482,17 @@ def _region_of(text: Text, taken: Collection[str]) -> Json:
     """
     arn = arn_fields(text)
     if arn is not None and isinstance(text[0], str):
-        return write(arn.region)
-    return {"Fn::Select": [3, {"Fn::Split": [":", write(join(*text, ":::"), taken)]}]}
+        return write_text(arn.region)
+    return {"Fn::Select": [3, {"Fn::Split": [":", write_text(join(*text, ":::"), taken)]}]}
 
 
 def _as_declared(
     secret: Secret, declared: tuple[Resource, ...], when: Conditions, site: Site, stack: Stack
-) -> Fork[Reading] | Reading:
+) -> Fork[SecretOrError] | SecretOrError:
     """The secret where it is one of the template by its name; where that one's condition does not
     hold, it is one outside of the template."""
     here = stack.holds_at(when, site.turn)
-    tree: Fork[Reading] | Reading = secret._replace(declarations=())
+    tree: Fork[SecretOrError] | SecretOrError = secret._replace(declarations=())
     for found in reversed(declared):
         own = stack.holds_at(found.when, site.turn)
         if not stack.solver.possible(here.both(own)):
@@ -512,19 +514,19 @@ def _as_declared(
     return tree
 
 
-def parameter_of(value: Json, tree: Fork[Reading] | Reading) -> Json:
+def parameter_of(value: Json, tree: Fork[SecretOrError] | SecretOrError) -> Json:
     """What the service gets for a secret that is written as `value`."""
-    readings: list[tuple[Reading, Conditions]] = leaves(tree, ALWAYS)
+    readings: list[tuple[SecretOrError, Conditions]] = leaves(tree, ALWAYS)
     if all(_is_as_written(reading) for reading, _ in readings):
         return value
     return written(graft(tree, _parameter))
 
 
-def _is_as_written(reading: Reading) -> bool:
+def _is_as_written(reading: SecretOrError) -> bool:
     return isinstance(reading, InvalidValueError) or reading.as_written
 
 
-def _parameter(reading: Reading) -> Json:
+def _parameter(reading: SecretOrError) -> Json:
     return NO_VALUE if isinstance(reading, InvalidValueError) else reading.parameter
 
 

@@ -12,7 +12,7 @@ from macro.engine.grants.permissions import Policy
 from macro.engine.grants.roles import TemplateRole
 from macro.engine.shorthand.containers import PLACES_BY_TYPE
 from macro.engine.template.document import Json, get, intrinsic
-from macro.engine.template.intrinsics import is_text, parse
+from macro.engine.template.intrinsics import is_text, parse_text
 from macro.engine.template.problems import Problem
 
 
@@ -56,7 +56,7 @@ def _may_name(statement: Json, service: str) -> bool:
 
 def _may_be(principal: Json, service: str) -> bool:
     """Whether a service principal is that of the service, whose domain differs by partition."""
-    head = parse(principal)[:1] if is_text(principal) else ()
+    head = parse_text(principal)[:1] if is_text(principal) else ()
     match head:
         case (str(written),):
             return written.startswith(f"{service}.")

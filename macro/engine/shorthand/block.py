@@ -13,14 +13,14 @@ from macro.engine.shorthand.spelling import NAME, did_you_mean, nearest
 from macro.engine.template.choices import Fork, Leaf, forked, graft, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, get, intrinsic
-from macro.engine.template.intrinsics import is_text, literal_parts, parse
+from macro.engine.template.intrinsics import is_text, literal_parts, parse_text
 from macro.engine.template.problems import InvalidValueError, Problem
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import Site, Stack
 
-__all__ = ["KEYS", "NAME", "Access", "Shorthand", "problems_beside", "read_shorthand"]
+__all__ = ["BLOCK_KEYS", "NAME", "Access", "Shorthand", "problems_beside", "read_shorthand"]
 
-KEYS = ("Image", "Secret", "KmsKey", "Grant")
+BLOCK_KEYS = ("Image", "Secret", "KmsKey", "Grant")
 
 
 class Access(NamedTuple):
@@ -182,7 +182,7 @@ def _is_login(secret: Json, reader: BlockReader) -> bool:
         return False
     if not is_text(secret):
         return is_login(secret)
-    text = parse(secret, reader.site.loop_variables)
+    text = parse_text(secret, reader.site.loop_variables)
     known = reader.stack.known(text, reader.site, ALWAYS).texts
     return is_login(secret) or any(is_login(literal_parts(one)) for one in known)
 
@@ -243,11 +243,11 @@ def _problems_of_form(form: Leaf) -> list[Problem]:
             "PI101",
             (*form.path, key),
             f"{NAME} has no key {key}.",
-            did_you_mean(key, KEYS),
+            did_you_mean(key, BLOCK_KEYS),
             on_key=True,
         )
         for key in block
-        if key not in KEYS
+        if key not in BLOCK_KEYS
     ]
     if _optional(block, "Grant") not in (None, True, False, "true", "false"):
         message, fix = "Grant is neither true nor false.", "Write Grant: false, or leave it out."
@@ -257,7 +257,7 @@ def _problems_of_form(form: Leaf) -> list[Problem]:
 
 def _meant(block: dict[str, Json]) -> list[str | None]:
     """The keys that the block's unknown keys were likely meant to be."""
-    return [nearest(key, KEYS) for key in block if key not in KEYS]
+    return [nearest(key, BLOCK_KEYS) for key in block if key not in BLOCK_KEYS]
 
 
 def _problems_of_images(
@@ -299,7 +299,7 @@ def _keys_beside(body: dict[str, Json]) -> list[str]:
     """The keys of a block that are beside it, on the container."""
     if NAME not in body:
         return []
-    return [key for key in KEYS if key in body and (key != "Image" or _is_empty(body))]
+    return [key for key in BLOCK_KEYS if key in body and (key != "Image" or _is_empty(body))]
 
 
 def _is_empty(body: dict[str, Json]) -> bool:

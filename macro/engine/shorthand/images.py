@@ -18,7 +18,7 @@ from macro.engine.shorthand.settings import Settings
 from macro.engine.template.choices import chosen, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import Json
-from macro.engine.template.intrinsics import Text, Unknown, attribute, is_text, literal, parse
+from macro.engine.template.intrinsics import Text, Unknown, attribute, is_text, literal, parse_text
 from macro.engine.template.problems import InvalidValueError
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import Site, Stack
@@ -120,7 +120,7 @@ def _values_of(image: Json, when: Conditions, site: Site, stack: Stack) -> list[
     found: list[Text] = []
     values: list[tuple[Json, Conditions]] = leaves(tree, when)
     for value, holds in values:
-        text = parse(value, site.loop_variables)
+        text = parse_text(value, site.loop_variables)
         possible = stack.known(text, site, holds)
         # With a default in place of a value another one may be deployed.
         found += [*possible.texts, text] if possible.defaults else possible.texts

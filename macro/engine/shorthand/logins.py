@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from macro.engine.template.document import Json, Path, intrinsic
-from macro.engine.template.intrinsics import parse
+from macro.engine.template.intrinsics import parse_text
 from macro.engine.template.problems import Problem
 
 _LOGIN_KEYS = frozenset(("username", "user", "password", "auth", "auths", "token"))
@@ -18,7 +18,7 @@ def is_login(value: Json) -> bool:
             return is_login(call[1])
         if not call:
             return not _LOGIN_KEYS.isdisjoint(key.lower() for key in value)
-    text = "".join(part for part in parse(value) if isinstance(part, str))
+    text = "".join(part for part in parse_text(value) if isinstance(part, str))
     return text.lstrip().startswith("{") and any(f'"{key}"' in text.lower() for key in _LOGIN_KEYS)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from macro.engine.shorthand.block import KEYS
+from macro.engine.shorthand.block import BLOCK_KEYS
 from macro.engine.shorthand.containers import find_containers
 from macro.engine.shorthand.spelling import NAME, is_near_name
 from macro.engine.template.document import Json, Path, get
@@ -134,7 +134,7 @@ def _takes_the_shorthand(parameters: Json) -> bool:
     return (
         isinstance(parameters, dict)
         and bool(parameters)
-        and parameters.keys() <= set(KEYS)
+        and parameters.keys() <= set(BLOCK_KEYS)
         and (not parameters.keys().isdisjoint(("Secret", "Grant")))
     )
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from macro.engine.shorthand.block import KEYS, NAME
+from macro.engine.shorthand.block import BLOCK_KEYS, NAME
 from macro.engine.shorthand.containers import Container
 from macro.engine.shorthand.macro_calls import SNIPPET, Macro, find_calls
 from macro.engine.shorthand.places import PLACES
-from macro.engine.shorthand.settings import KEYS as SETTINGS_KEYS
+from macro.engine.shorthand.settings import SETTINGS_KEYS
 from macro.engine.shorthand.spelling import is_near_name
 from macro.engine.template.document import Json, Path, get, intrinsic
 from macro.engine.template.problems import Problem
@@ -246,14 +246,14 @@ def _in_section(section: str, body: Json) -> Iterator[Problem]:
 
 def _is_whole_block(value: Json) -> bool:
     """Whether a value has what no other mapping has than a block: an image and its secret."""
-    return isinstance(value, dict) and "Image" in value and len(value.keys() & set(KEYS)) > 1
+    return isinstance(value, dict) and "Image" in value and len(value.keys() & set(BLOCK_KEYS)) > 1
 
 
 def _is_shorthand(value: Json) -> bool:
     """Whether a value, under a name that may be the author's own, is a block or settings."""
     if not isinstance(value, dict) or intrinsic(value):
         return False
-    return not value.keys().isdisjoint((*KEYS, *SETTINGS_KEYS))
+    return not value.keys().isdisjoint((*BLOCK_KEYS, *SETTINGS_KEYS))
 
 
 def _fix(path: Path, kind: str) -> str:

@@ -10,7 +10,7 @@ from macro.engine.shorthand.spelling import did_you_mean
 from macro.engine.template.choices import forked, leaves
 from macro.engine.template.conditions import ALWAYS
 from macro.engine.template.document import NO_VALUE, Json, Path, intrinsic
-from macro.engine.template.intrinsics import is_text, literal, parse
+from macro.engine.template.intrinsics import is_text, literal, parse_text
 from macro.engine.template.problems import Problem
 from macro.engine.template.records import NamedTuple
 
@@ -68,7 +68,7 @@ def _texts(value: Json, path: Path) -> Iterator[tuple[Path, str | None]]:
     """The texts that a value may be, through `Fn::If`, where they are literal; else None."""
     for leaf, _ in leaves(forked(value, path), ALWAYS):
         if leaf.value != NO_VALUE:
-            whole = literal(parse(leaf.value)) if is_text(leaf.value) else ""
+            whole = literal(parse_text(leaf.value)) if is_text(leaf.value) else ""
             yield leaf.path, whole
 
 

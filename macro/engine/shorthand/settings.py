@@ -17,13 +17,13 @@ from macro.engine.shorthand.registry_table import (
 from macro.engine.shorthand.role_settings import RoleSettings, read_role_settings
 from macro.engine.shorthand.spelling import NAME, did_you_mean, is_near_name
 from macro.engine.template.document import Json, Path, get, intrinsic
-from macro.engine.template.intrinsics import Unknown, parse
+from macro.engine.template.intrinsics import Unknown, parse_text
 from macro.engine.template.problems import Problem
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.stack import PSEUDO_PARAMETERS
 
 SECTION: Path = ("Metadata", NAME)
-KEYS = ("Registries", "ExecutionRole")
+SETTINGS_KEYS = ("Registries", "ExecutionRole")
 
 
 class Settings(NamedTuple):
@@ -52,7 +52,7 @@ def read_settings(template: Json, account: Json) -> tuple[Settings, tuple[Proble
             ("Metadata", key), f"Settings have no effect in {key}.", f"Did you mean {NAME}?"
         )
         for key in near
-        if not set(KEYS).isdisjoint(_keys(get(metadata, key)))
+        if not set(SETTINGS_KEYS).isdisjoint(_keys(get(metadata, key)))
     )
     behind, account_problems = read_account_settings(account)
     merged = Settings(
@@ -94,14 +94,14 @@ def _of_account(problem: Problem) -> Problem:
 
 
 def _problems_of_section(section: Json, path: Path) -> Iterator[Problem]:
-    fix = f"Write a mapping with {' and '.join(KEYS)}."
+    fix = f"Write a mapping with {' and '.join(SETTINGS_KEYS)}."
     if not isinstance(section, dict) or intrinsic(section):
         yield settings_problem(path, "The settings are not a mapping.", fix)
         return
     for key in section:
-        if key not in KEYS:
+        if key not in SETTINGS_KEYS:
             yield settings_problem(
-                (*path, key), f"The settings have no key {key}.", did_you_mean(key, KEYS)
+                (*path, key), f"The settings have no key {key}.", did_you_mean(key, SETTINGS_KEYS)
             )
 
 
@@ -135,7 +135,7 @@ def _needs_a_template(node: dict[str, Json]) -> bool:
         case ("Fn::GetAtt" | "Fn::If" | "Fn::FindInMap" | "Fn::Transform", _):
             return True
         case ("Fn::Sub", _):
-            values = [part.value for part in parse(node) if isinstance(part, Unknown)]
+            values = [part.value for part in parse_text(node) if isinstance(part, Unknown)]
             return any(
                 value != node and isinstance(value, dict) and _needs_a_template(value)
                 for value in values

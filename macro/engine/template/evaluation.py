@@ -8,7 +8,7 @@ from itertools import product
 
 from macro.engine.template.conditions import Conditions, ConditionSolver, Domain
 from macro.engine.template.document import Json, canonical, get, section
-from macro.engine.template.intrinsics import Text, Unknown, join, parse
+from macro.engine.template.intrinsics import Text, Unknown, join, parse_text
 from macro.engine.template.loops import Turn
 from macro.engine.template.records import NamedTuple
 
@@ -176,7 +176,7 @@ class Values:
 
     def plain_texts(self, value: Json) -> list[str]:
         """The texts that a value can have, those that are known to the last letter."""
-        possible = self.known(parse(value))
+        possible = self.known(parse_text(value))
         return ["".join(map(str, text)) for text in possible.texts if _is_literal(text)]
 
     def pattern(self, value: Json) -> str:
@@ -222,10 +222,10 @@ class Values:
             case {"Fn::Select": [index, {"Ref": str(name)}]}:
                 return self._selected(_as_text(index), self.parameter(name))
             case {"Fn::Select": [index, {"Fn::Split": [str(separator), source]}]}:
-                possible = self.known(parse(source, variables), turn, when, solver)
+                possible = self.known(parse_text(source, variables), turn, when, solver)
                 return _cut(possible, separator, _as_text(index))
             case {"Fn::Sub": _} | {"Fn::Join": _} | {"Fn::Select": _}:
-                text = parse(value, variables)
+                text = parse_text(value, variables)
                 if text != (Unknown(value),):
                     possible = self.known(text, turn, when, solver)
                     if all(map(_is_literal, possible.texts)):

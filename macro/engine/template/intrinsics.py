@@ -88,13 +88,13 @@ def _with_dynamic_references(parts: Iterable[str | Unknown]) -> Iterator[str | U
                 within, closing, rest = rest.partition("}}")
                 inside.append(within + closing)
                 if closing:
-                    yield Unknown(write(_joined(inside)))
+                    yield Unknown(write_text(_joined(inside)))
                     inside = None
     if inside is not None:
-        yield Unknown(write(_joined(inside)))
+        yield Unknown(write_text(_joined(inside)))
 
 
-def parse(value: Json, loop_variables: Collection[str] = ()) -> Text:
+def parse_text(value: Json, loop_variables: Collection[str] = ()) -> Text:
     """A value as text: literals, `Fn::Sub`, `Fn::Join` and a plain `Fn::Select` taken apart, all
     else an unknown part.
 
@@ -140,7 +140,7 @@ def _parts(value: Json, loop_variables: Collection[str]) -> Iterator[str | Unkno
 
 def _fields(source: Json, separator: str, loop_variables: Collection[str]) -> list[Text]:
     """What `Fn::Split` gives; empty where unknown parts may hold the separator too."""
-    text = parse(source, loop_variables)
+    text = parse_text(source, loop_variables)
     if not separator or not all(isinstance(part, str) for part in text):
         return []
     return split(text, separator, -1)
@@ -168,7 +168,7 @@ def _substituted(
     yield template[end:]
 
 
-def write(text: Text, taken: Collection[str] = ()) -> Json:
+def write_text(text: Text, taken: Collection[str] = ()) -> Json:
     """A text as a template writes it: a literal, an intrinsic function, or else `Fn::Sub`.
 
     `taken` are the names that a placeholder must not have: those of the loops around.
@@ -246,7 +246,7 @@ def attribute(value: Json) -> tuple[str, str] | None:
     """
     call = intrinsic(value)
     if call and call[0] not in ("Ref", "Fn::GetAtt"):
-        match parse(value):
+        match parse_text(value):
             case (Unknown(only),):
                 call = intrinsic(only)
     match call:

@@ -13,7 +13,7 @@ from macro.engine.template.choices import chosen, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions, ConditionSolver
 from macro.engine.template.document import Json, Path, section
 from macro.engine.template.evaluation import Possible, Values
-from macro.engine.template.intrinsics import Text, parse, references
+from macro.engine.template.intrinsics import Text, parse_text, references
 from macro.engine.template.loops import Loop, Turn, fill, fill_text, read_loop, variables_in
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource, resources
@@ -348,7 +348,7 @@ class Stack:
         tree = chosen(value)
         cases: list[tuple[Json, Conditions]] = leaves(value if tree is None else tree, ALWAYS)
         for leaf, when in cases:
-            written = parse(leaf, resource.loop_variables)
+            written = parse_text(leaf, resource.loop_variables)
             for turn in self.turns(resource.loops) or ((),):
                 texts, defaults = self.values.known(written, turn)
                 known = len(texts) == 1 and not defaults
