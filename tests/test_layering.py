@@ -79,3 +79,26 @@ def test_what_runs_in_lambda_needs_the_standard_library_alone() -> None:
 def test_no_two_modules_share_a_name() -> None:
     names = [path.stem for path in (ROOT / "macro").rglob("*.py") if path.stem[0] != "_"]
     assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
+def test_no_two_things_share_a_name() -> None:
+    """But type variables; what begins with an underscore is known in its module alone."""
+    found: dict[str, list[str]] = {}
+    for path in (ROOT / "macro").rglob("*.py"):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            for name in defined(node):
+                if name[0] != "_" and len(name) > 1:
+                    found.setdefault(name, []).append(named(path))
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
+def defined(node: ast.stmt) -> list[str]:
+    """The names that a statement of a module gives to functions, classes and values."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Assign(targets=targets):
+            return [target.id for target in targets if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+    return []
