@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 
+# These files have few tests that take long. They begin first, so that no core waits for them last.
+FIRST = ("test_laws.py", "test_adoption_laws.py", "test_image_pulls.py", "test_cdk.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in FIRST)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_is_known_of_a_deployment() -> Iterator[None]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from evaluator import Deployment, credential, generated_name, key_arn, lookup, secret_arn, unroll
 from hand_work import worked_over
-from laws import context, law
+from laws import context, shared_law
 from macro.adoption.access import READ
 from macro.adoption.adopt import Adoption, adopt
 from macro.adoption.hand_written import find_hand_written
@@ -68,7 +68,7 @@ def check_access(stack: Stack, before: Json, after: Json) -> None:
                 assert one.may_decrypt(role, key) <= other.may_decrypt(role, key), (role, key)
 
 
-@law
+@shared_law
 @given(stacks())
 def test_expanding_what_is_adopted_gives_the_access_that_was_there(stack: Stack) -> None:
     template = by_hand(stack)
@@ -77,7 +77,7 @@ def test_expanding_what_is_adopted_gives_the_access_that_was_there(stack: Stack)
     check_access(stack, template, again(stack, template, adoption))
 
 
-@law
+@shared_law
 @given(opaque_stacks())
 def test_the_same_where_values_are_not_known(stack: Stack) -> None:
     template = by_hand(stack)
@@ -86,7 +86,7 @@ def test_the_same_where_values_are_not_known(stack: Stack) -> None:
     check_access(stack, template, again(stack, template, adoption))
 
 
-@law
+@shared_law
 @given(stacks())
 def test_adopting_an_expansion_gives_back_the_shorthand(stack: Stack) -> None:
     """Every container whose credentials are written out gets a block, with the same image; what is
@@ -107,7 +107,7 @@ def test_adopting_an_expansion_gives_back_the_shorthand(stack: Stack) -> None:
     assert get(adopted, "Transform") or not adoption.edits
 
 
-@law
+@shared_law
 @given(stacks())
 def test_adopting_an_expansion_takes_back_what_it_granted(stack: Stack) -> None:
     """Where nothing is reported to stay, no statement does."""
@@ -119,7 +119,7 @@ def test_adopting_an_expansion_takes_back_what_it_granted(stack: Stack) -> None:
         assert READ not in json.dumps(apply(template, adoption.edits))
 
 
-@law
+@shared_law
 @given(stacks())
 def test_the_registry_table_changes_nothing(stack: Stack) -> None:
     template = by_hand(stack)
@@ -128,7 +128,7 @@ def test_the_registry_table_changes_nothing(stack: Stack) -> None:
     check_access(stack, template, again(stack, template, adoption))
 
 
-@law
+@shared_law
 @given(stacks())
 def test_adopting_twice_is_adopting_once(stack: Stack) -> None:
     template = by_hand(stack)
@@ -140,7 +140,7 @@ def test_adopting_twice_is_adopting_once(stack: Stack) -> None:
     assert second.edits == ()
 
 
-@law
+@shared_law
 @given(stacks())
 def test_narrowing_leaves_what_containers_need(stack: Stack) -> None:
     template = by_hand(stack)
@@ -163,7 +163,7 @@ def test_narrowing_leaves_what_containers_need(stack: Stack) -> None:
                     assert other.may_decrypt(role, key)
 
 
-@law
+@shared_law
 @given(stacks(), st.integers(0, 999), st.booleans())
 def test_policies_that_people_have_changed_allow_what_they_did(
     stack: Stack, seed: int, narrow: bool

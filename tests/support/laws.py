@@ -17,12 +17,17 @@ from meaning import Intent, Stack
 
 EXAMPLES = {"default": 700, "thorough": 10_000}
 
+MOST = EXAMPLES[os.environ.get("HYPOTHESIS_PROFILE", "default")]
+
 law = settings(
-    max_examples=EXAMPLES[os.environ.get("HYPOTHESIS_PROFILE", "default")],
+    max_examples=MOST,
     deadline=None,
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+
+# For laws that are many: each draws its own templates, all together more than one law does.
+shared_law = settings(law, max_examples=MOST // 5)
 
 
 def context(stack: Stack) -> Context:
