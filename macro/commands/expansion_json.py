@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from macro.commands import output
 from macro.commands.file_expansion import FileExpansion
 from macro.engine.expand import Expansion
-from macro.engine.grants.placement import Placed
+from macro.engine.grants.additions import Placed
 from macro.engine.grants.roles import NamedRole, TemplateRole
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path

@@ -13,8 +13,8 @@ from typing import Any, cast
 
 from macro.commands.output import printable
 from macro.engine.expand import Expansion, PrivateContainer
+from macro.engine.grants.additions import Placed
 from macro.engine.grants.permissions import Permission
-from macro.engine.grants.placement import Placed
 from macro.engine.grants.roles import NamedRole, TemplateRole
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, get

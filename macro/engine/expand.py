@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby
 
+from macro.engine.grants.additions import Placed
 from macro.engine.grants.boundaries import boundary_warnings
 from macro.engine.grants.needs import Need, Vacancy, read_grants, read_needs
 from macro.engine.grants.permissions import Grant
-from macro.engine.grants.placement import Placed, place, turns_differ
+from macro.engine.grants.placement import place
+from macro.engine.grants.separate_policies import turns_differ
 from macro.engine.grants.trust import trust_warnings
 from macro.engine.grants.turns import across_turns
 from macro.engine.shorthand.block import (
