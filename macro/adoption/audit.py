@@ -15,7 +15,8 @@ from macro.adoption.policies import Policies, Statement, declared, read_policies
 from macro.engine.expand import Expansion
 from macro.engine.grants.kms_keys import Key, read_keys
 from macro.engine.grants.roles import Role, read_role
-from macro.engine.grants.secrets import Reader, Secret, read_secret
+from macro.engine.grants.secret_forms import Reader
+from macro.engine.grants.secrets import Secret, read_secret
 from macro.engine.shorthand.images import find_flaw
 from macro.engine.template.arn import arn_of
 from macro.engine.template.choices import branches, leaves

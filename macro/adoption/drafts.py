@@ -19,7 +19,8 @@ from macro.adoption.patterns import pattern_of
 from macro.adoption.policies import Policies, read_policies
 from macro.engine.expand import expand
 from macro.engine.grants.kms_keys import Key, read_keys
-from macro.engine.grants.secrets import Reader, Secret, read_secret
+from macro.engine.grants.secret_forms import Reader
+from macro.engine.grants.secrets import Secret, read_secret
 from macro.engine.template.choices import choice, leaves
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, canonical, get

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from macro.engine.grants.secrets import REGION, Secret, give_arn, open_reference
+from macro.engine.grants.secret_forms import REGION
+from macro.engine.grants.secrets import Secret, give_arn, open_reference
 from macro.engine.template.arn import (
     KEY_ARN,
     Arn,

@@ -12,7 +12,8 @@ from macro.engine.grants.permissions import (
     secret_permissions,
 )
 from macro.engine.grants.roles import CreatedRole, NamedRole, Role, read_role
-from macro.engine.grants.secrets import REGION, Reader, Secret, parameter_of, read_secret
+from macro.engine.grants.secret_forms import REGION, Reader
+from macro.engine.grants.secrets import Secret, parameter_of, read_secret
 from macro.engine.shorthand.block import Access
 from macro.engine.shorthand.containers import Container
 from macro.engine.shorthand.places import Place

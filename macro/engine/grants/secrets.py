@@ -1,7 +1,6 @@
 """A secret as written -> what the service gets, and what IAM allows.
 
-Sources:
-https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html (partial ARNs),
+Source:
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html (names).
 """
 
@@ -9,23 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable
-from itertools import zip_longest
 
-from macro.engine.shorthand.places import Credentials
-from macro.engine.template.arn import (
-    SECRET_ARN,
-    Arn,
-    arn_fields,
-    arn_of,
-    in_another_account,
-    in_own_account,
-    read_arn,
-    refuse_type,
-    ssm_parameter,
+from macro.engine.grants.secret_forms import (
+    REGION,
+    SECRET_FIX,
+    SECRET_TYPE,
+    Reader,
+    SecretForm,
+    read_form,
 )
+from macro.engine.template.arn import arn_fields, arn_of, refuse_type, ssm_parameter
 from macro.engine.template.choices import Fork, Leaf, chosen, forked, graft, leaves, written
 from macro.engine.template.conditions import ALWAYS, Conditions
-from macro.engine.template.document import NO_VALUE, Json, Path
+from macro.engine.template.document import NO_VALUE, Json
 from macro.engine.template.intrinsics import (
     Text,
     Unknown,
@@ -33,24 +28,17 @@ from macro.engine.template.intrinsics import (
     is_dynamic,
     is_text,
     join,
-    literal,
     literal_parts,
     parse_text,
     ref,
-    split,
     write_text,
 )
-from macro.engine.template.loops import Turn
 from macro.engine.template.problems import Caution, InvalidValueError
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
-from macro.engine.template.stack import PSEUDO_PARAMETERS, Bearers, Site, Sought, Stack
+from macro.engine.template.stack import Site, Sought, Stack
 
-REGION: Json = {"Ref": "AWS::Region"}
 ANY_SUFFIX = "-??????"
-_SECRET = "AWS::SecretsManager::Secret"
-
-_FIX = "Write the secret's ARN, its name, or Ref to a secret in the template."
 
 
 class Secret(NamedTuple):
@@ -83,27 +71,6 @@ _NO_PARTIAL_ARN = Caution(
 )
 
 
-class Reader(NamedTuple):
-    """Where a secret is read: for which kind of credentials, at which site of which stack.
-
-    `seen` has what names a secret and led there.
-    """
-
-    credentials: Credentials
-    site: Site
-    stack: Stack
-    seen: frozenset[tuple[Path, Turn]] = frozenset()
-
-    def following(self, found: Resource) -> Reader:
-        """Where the secret is read that a resource names. Raises `InvalidValueError` for one that
-        was seen."""
-        here = found.path, found.turn or self.site.turn
-        if here in self.seen:
-            message = f"{found.logical_id} names itself as its secret."
-            raise InvalidValueError("PI304", message, _FIX)
-        return self._replace(site=self.stack.site_of(found, self.site), seen=self.seen | {here})
-
-
 SecretOrError = Secret | InvalidValueError
 
 
@@ -117,7 +84,9 @@ def read_secret(
     cannot use.
     """
     if not is_text(value):
-        return InvalidValueError("PI306", "A secret must be text or an intrinsic function.", _FIX)
+        return InvalidValueError(
+            "PI306", "A secret must be text or an intrinsic function.", SECRET_FIX
+        )
     tree = chosen(value)
     if tree is None:
         return InvalidValueError(
@@ -153,11 +122,11 @@ def _read(value: Json, when: Conditions, reader: Reader) -> Fork[SecretOrError] 
             raise open_reference("secret")
     text = parse_text(value, site.loop_variables)
     possible = stack.known(text, site, when)
-    forms: list[_Form] = []
+    forms: list[SecretForm] = []
     errors: list[InvalidValueError] = []
     for known in possible.texts:
         try:
-            forms.append(_form(Sought(known, text, when, site), reader))
+            forms.append(read_form(Sought(known, text, when, site), reader))
         except InvalidValueError as error:
             errors.append(error)
     if not forms:
@@ -191,14 +160,6 @@ def open_reference(what: str) -> InvalidValueError:
     )
 
 
-def _json_key() -> InvalidValueError:
-    return InvalidValueError(
-        "PI301",
-        "A JSON key follows the secret; registry credentials take the whole secret.",
-        "Leave out what follows the secret's name; the secret holds username and password.",
-    )
-
-
 # What `Ref` gives for these is the ARN of the secret in their SecretId.
 _NAME_THEIR_SECRET = frozenset(
     f"AWS::SecretsManager::{name}"
@@ -210,9 +171,9 @@ def _declared_secret(
     value: Json, name: str, found: Resource, when: Conditions, reader: Reader
 ) -> Fork[SecretOrError] | SecretOrError | None:
     """The secret that the template declares, where the value is a reference to it."""
-    if found.type == _SECRET and name in ("", "Id"):
+    if found.type == SECRET_TYPE and name in ("", "Id"):
         return Secret(value, (value,), REGION, (found,))
-    if found.type == _SECRET and name == "Arn":
+    if found.type == SECRET_TYPE and name == "Arn":
         raise InvalidValueError(
             "PI304", "A secret has no attribute Arn.", f"Write Ref: {found.logical_id}."
         )
@@ -220,7 +181,7 @@ def _declared_secret(
         return _secret_behind(value, found, when, reader)
     if found.type == "AWS::SSM::Parameter" and not name:
         raise ssm_parameter()
-    refuse_type(found, name, "PI304", "secret", _FIX)
+    refuse_type(found, name, "PI304", "secret", SECRET_FIX)
     return None
 
 
@@ -253,153 +214,6 @@ def _grown(
     return grow(tree)
 
 
-class _Form(NamedTuple):
-    """The form of one value: a name, or an ARN that may be `complete`, `partial`, or either.
-
-    `declared` are the resources whose name it is, `perhaps` those whose name it is in some
-    deployments. `opaque`: nothing is known of the value.
-    """
-
-    is_name: bool
-    complete: bool
-    partial: bool
-    elsewhere: bool = False
-    declared: tuple[Resource, ...] = ()
-    opaque: bool = False
-    perhaps: tuple[Resource, ...] = ()
-    anywhere: bool = False
-
-
-def _form(sought: Sought, reader: Reader) -> _Form:
-    """The form of a value, as far as it is known. Raises `InvalidValueError`."""
-    known, site, stack = sought.text, reader.site, reader.stack
-    for part in known:
-        if is_dynamic(part):
-            _check_dynamic_reference(part)
-    match known:
-        case ():
-            raise InvalidValueError("PI306", "The secret is empty.", _FIX)
-        case (str(head), *_) if head.startswith("arn:"):
-            return _form_of_arn(sought, reader)
-        case (str(), *_):
-            return _form_of_name(sought, stack)
-        case (Unknown({"Ref": str(name)}), *_) if name in PSEUDO_PARAMETERS | site.loop_variables:
-            return _form_of_name(sought, stack)
-        case (Unknown(), str(tail), *_) if re.match(r":(?!secret:|secretsmanager:)", tail):
-            raise _json_key()
-        case (Unknown(value),) if stack.values.is_arn(value):
-            # A pattern may prove the suffix too.
-            is_full = stack.values.pattern(value).endswith(("-[A-Za-z0-9]{6}", r"-\w{6}"))
-            return _Form(False, True, not is_full)
-    # Of a value that is not known it may be known that it is the name of a secret in the template.
-    declared, perhaps = stack.with_property(_SECRET, "Name", sought)
-    if declared:
-        return _Form(True, False, False, declared=tuple(declared), perhaps=tuple(perhaps))
-    return _Form(False, True, True, opaque=True)
-
-
-def _check_dynamic_reference(part: str | Unknown) -> None:
-    written = literal_parts(parse_dynamic(part))
-    service = written.removeprefix("{{resolve:").partition(":")[0]
-    if service not in ("ssm", ""):
-        raise InvalidValueError(
-            "PI303",
-            "A dynamic reference to a secret would put its value here.",
-            "Name the secret itself: its ARN, its name, or Ref.",
-        )
-
-
-def parse_dynamic(part: str | Unknown) -> Text:
-    """The text of a dynamic reference, whole or put together with `Fn::Sub`."""
-    match part:
-        case Unknown(str(written)):
-            return (written,)
-        case Unknown({"Fn::Sub": str(written)}):
-            return (written,)
-        case Unknown({"Fn::Sub": [str(written), _]}):
-            return (written,)
-    return ()
-
-
-def _form_of_arn(sought: Sought, reader: Reader) -> _Form:
-    stack = reader.stack
-    arn = read_arn(sought.text, SECRET_ARN, stack.context)
-    if arn is None:
-        return _Form(False, True, True)
-    kind, *rest = split(arn.resource, ":", 2)
-    if literal(kind) not in (None, "secret") or (not rest and literal(kind) is not None):
-        raise InvalidValueError("PI306", "The secret's ARN is malformed.", _FIX)
-    if len(rest) > 1:
-        raise _json_key()
-    name = rest[0] if rest else kind
-    _check_name(name)
-    elsewhere = in_another_account(arn, stack.context)
-    ending = _ending(name)
-    if ending == "partial" and elsewhere:
-        raise InvalidValueError(
-            "PI308",
-            "A secret of another account is found only by its full ARN.",
-            "Add the hyphen and six characters that Secrets Manager put at the ARN's end.",
-        )
-    declared, perhaps = _of_this_name(name, arn, sought, reader)
-    if ending == "partial" and not reader.credentials.takes_partial_arn and not declared:
-        raise InvalidValueError(
-            "PI309",
-            "CodeBuild takes a secret's full ARN or its name, but not a partial ARN.",
-            "Write the name, or add the hyphen and six characters at the ARN's end.",
-        )
-    complete = ending != "partial"
-    return _Form(
-        False,
-        complete,
-        ending != "full" and not elsewhere,
-        elsewhere,
-        tuple(declared),
-        perhaps=tuple(perhaps),
-        anywhere=literal(arn.account) is None and not in_own_account(arn, stack.context),
-    )
-
-
-def _of_this_name(name: Text, arn: Arn, sought: Sought, reader: Reader) -> Bearers:
-    """The secrets of the template that an ARN may name: those of its name, with or without the
-    suffix that Secrets Manager adds."""
-    stack, context = reader.stack, reader.stack.context
-    if not _may_be_own(arn.region, context.region) or not _may_be_own(arn.account, context.account):
-        return Bearers([], [])
-    as_written = arn_fields(sought.written)
-    written = split(as_written.resource, ":", 1)[-1] if as_written else ()
-    found = [
-        stack.with_property(_SECRET, "Name", sought._replace(text=one, written=other))
-        for one, other in zip_longest(_with_and_without(name), _with_and_without(written))
-        if one is not None
-    ]
-    always = [one for of_one in found for one in of_one.always]
-    sometimes = [one for of_one in found for one in of_one.sometimes]
-    regions = (Unknown(REGION),), (context.region,)
-    if arn.region in regions and in_own_account(arn, context):
-        return Bearers(always, sometimes)
-    return Bearers([], always + sometimes)
-
-
-def _may_be_own(field: Text, own: str | None) -> bool:
-    """Whether a field of an ARN may be the stack's own Region or account."""
-    return None in (literal(field), own) or literal(field) == own
-
-
-def _with_and_without(name: Text) -> list[Text]:
-    """A name, and the same without what may be the suffix."""
-    if name and isinstance(name[-1], str) and re.search(r"-[A-Za-z0-9]{6}$", name[-1]):
-        return [name, join(*name[:-1], name[-1][:-7])]
-    return [name]
-
-
-def _form_of_name(sought: Sought, stack: Stack) -> _Form:
-    _check_name(sought.text)
-    ending = _ending(sought.text)
-    declared, perhaps = stack.with_property(_SECRET, "Name", sought)
-    return _Form(True, False, ending == "partial", declared=tuple(declared), perhaps=tuple(perhaps))
-
-
 def _unique(resources: Iterable[Resource]) -> Iterable[Resource]:
     return {(one.path, one.turn): one for one in resources}.values()
 
@@ -411,7 +225,7 @@ def _may_be(found: Resource) -> Caution:
     return Caution("PI912", message, f"Where {found.logical_id} is meant, write Ref to it.")
 
 
-def _by_name(value: Json, text: Text, forms: list[_Form], reader: Reader) -> Secret:
+def _by_name(value: Json, text: Text, forms: list[SecretForm], reader: Reader) -> Secret:
     taken = reader.site.loop_variables
     arn = arn_of("secretsmanager", "secret:", *text)
     # Secrets Manager takes an ARN that ends in a hyphen and six characters for a full one, so a
@@ -434,7 +248,7 @@ def _by_name(value: Json, text: Text, forms: list[_Form], reader: Reader) -> Sec
     )
 
 
-def _by_arn(value: Json, text: Text, forms: list[_Form], reader: Reader) -> Secret:
+def _by_arn(value: Json, text: Text, forms: list[SecretForm], reader: Reader) -> Secret:
     taken = reader.site.loop_variables
     suffixed = write_text(join(*text, ANY_SUFFIX), taken)
     resources = [value] if any(form.complete for form in forms) else []
@@ -528,36 +342,3 @@ def _is_as_written(reading: SecretOrError) -> bool:
 
 def _parameter(reading: SecretOrError) -> Json:
     return NO_VALUE if isinstance(reading, InvalidValueError) else reading.parameter
-
-
-def _check_name(name: Text) -> None:
-    """Raises where a secret cannot have this name.
-
-    Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html;
-    the names of secrets that other services manage have an exclamation mark too.
-    """
-    written = literal_parts(name)
-    if "*" in written or "?" in written:
-        raise InvalidValueError("PI305", "A wildcard would open other secrets than this one.", _FIX)
-    if written.startswith("/aws/reference/secretsmanager/"):
-        raise ssm_parameter()
-    if re.search(r"[^:]:[^:]*:", written):
-        raise _json_key()
-    if not name or len(written) > 512 or not re.fullmatch(r"[\w/+=.@!-]*", written, re.ASCII):
-        raise InvalidValueError(
-            "PI306",
-            "A secret's name can contain only letters, digits and /_+=.@-, up to 512 in all.",
-            _FIX,
-        )
-
-
-def _ending(name: Text) -> str:
-    """Whether a name as an ARN writes it is "full" (ends in the suffix that Secrets Manager adds),
-    "partial" (does not), or "either" (cannot be told apart from what is written)."""
-    last = name[-1]
-    if isinstance(last, Unknown):
-        return "either"
-    if found := re.search(r"-([A-Za-z0-9]{6})$", last):
-        return "either" if found[1].isalpha() and found[1].islower() else "full"
-    hidden = len(name) > 1 and re.fullmatch(r"[A-Za-z0-9]{0,6}", last)
-    return "either" if hidden else "partial"
