@@ -89,6 +89,7 @@ def _read_needs(
         faults += [_Fault(at, holds, caution) for caution in secret.service_cautions]
         if not access.grant:
             needs.append(Need(path, holds, None))
+            faults += [] if secret.as_written else _assumed(secret, at, holds)
             continue
         faults += _doubts(secret, at, holds)
         needs += [Need(path, holds, permission) for permission in permissions]
@@ -167,15 +168,24 @@ class _Fault(NamedTuple):
 
 def _doubts(found: Secret | Key | NamedRole, path: Path, when: Conditions) -> list[_Fault]:
     """What may be wrong with a value whose deployed form is not known for sure."""
-    assumed = [
-        Caution(
-            "PI903",
-            f"This expansion fits the form of the default of parameter {name}.",
-            f"If you deploy a value of another form, give it with -p {name}=...",
+    cautions = [_Fault(path, when, caution) for caution in found.cautions]
+    return [*cautions, *_assumed(found, path, when)]
+
+
+def _assumed(found: Secret | Key | NamedRole, path: Path, when: Conditions) -> list[_Fault]:
+    """What is written for the form of a parameter's default alone."""
+    return [
+        _Fault(
+            path,
+            when,
+            Caution(
+                "PI903",
+                f"This expansion fits the form of the default of parameter {name}.",
+                f"If you deploy a value of another form, give it with -p {name}=...",
+            ),
         )
         for name in found.defaults
     ]
-    return [_Fault(path, when, caution) for caution in (*found.cautions, *assumed)]
 
 
 def _sorted_out(
