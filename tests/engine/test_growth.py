@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gc
-import sys
 import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import product
 
 import pytest
 
 from contract import TransformFailedError, event, processed
+from growth import counted, without_collector
 from macro.engine.handler import handler
 from macro.engine.template.document import Json
 
@@ -248,31 +246,9 @@ SHAPES: dict[str, Callable[[int], dict[str, Json]]] = {
 }
 
 
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """When the collector runs depends on what ran before; here it does not, so counts are exact."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
 def steps(sent: Json) -> int:
     """How many functions the handler calls to answer."""
-    count = 0
-
-    def counted(frame: object, kind: str, argument: object) -> None:
-        nonlocal count
-        count += kind in ("call", "c_call")
-
-    with without_collector():
-        sys.setprofile(counted)
-        try:
-            handler(sent, None)
-        finally:
-            sys.setprofile(None)
+    _, count = counted(lambda: handler(sent, None))
     return count
 
 

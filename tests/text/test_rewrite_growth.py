@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 import yaml
 
+from growth import counted
 from macro.engine.expand import expand
 from macro.engine.template.document import Json
 from macro.text.rewrite import rewrite
@@ -69,37 +67,13 @@ SPELLINGS: dict[str, Callable[[Json], str]] = {
 }
 
 
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """When the collector runs depends on what ran before; here it does not, so counts are exact."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
 def steps(text: str) -> int:
     """How many functions reading and rewriting a template calls, its expansion aside."""
-    count = 0
-
-    def counted(frame: object, kind: str, argument: object) -> None:
-        nonlocal count
-        count += kind in ("call", "c_call")
-
-    with without_collector():
-        sys.setprofile(counted)
-        try:
-            source = parse(text.encode(), "template.yaml")
-            sys.setprofile(None)
-            edits = expand(source.template).edits
-            sys.setprofile(counted)
-            rewrite(source, edits)
-        finally:
-            sys.setprofile(None)
+    source, reading = counted(lambda: parse(text.encode(), "template.yaml"))
+    edits = expand(source.template).edits
     assert edits
-    return count
+    _, rewriting = counted(lambda: rewrite(source, edits))
+    return reading + rewriting
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
