@@ -68,22 +68,24 @@ def check_access(stack: Stack, before: Json, after: Json) -> None:
                 assert one.may_decrypt(role, key) <= other.may_decrypt(role, key), (role, key)
 
 
+def check_adopted(stack: Stack, *, registry_table: bool = False) -> None:
+    """Expanding what is adopted gives the access that was there."""
+    template = by_hand(stack)
+    adoption = adopt(template, context(stack), registry_table=registry_table)
+    assume(adoption.edits)
+    check_access(stack, template, again(stack, template, adoption))
+
+
 @shared_law
 @given(stacks())
 def test_expanding_what_is_adopted_gives_the_access_that_was_there(stack: Stack) -> None:
-    template = by_hand(stack)
-    adoption = adopt(template, context(stack))
-    assume(adoption.edits)
-    check_access(stack, template, again(stack, template, adoption))
+    check_adopted(stack)
 
 
 @shared_law
 @given(opaque_stacks())
 def test_the_same_where_values_are_not_known(stack: Stack) -> None:
-    template = by_hand(stack)
-    adoption = adopt(template, context(stack))
-    assume(adoption.edits)
-    check_access(stack, template, again(stack, template, adoption))
+    check_adopted(stack)
 
 
 @shared_law
@@ -122,10 +124,7 @@ def test_adopting_an_expansion_takes_back_what_it_granted(stack: Stack) -> None:
 @shared_law
 @given(stacks())
 def test_the_registry_table_changes_nothing(stack: Stack) -> None:
-    template = by_hand(stack)
-    adoption = adopt(template, context(stack), registry_table=True)
-    assume(adoption.edits)
-    check_access(stack, template, again(stack, template, adoption))
+    check_adopted(stack, registry_table=True)
 
 
 @shared_law
