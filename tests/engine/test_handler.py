@@ -127,14 +127,21 @@ def test_parameters_for_the_whole_template_are_a_problem() -> None:
     assert failure(sent).startswith("PI108 at Transform.Parameters: PrivateImage takes no Param")
 
 
-@pytest.mark.parametrize("others", ["Sidecars", ["AWS::LanguageExtensions", "PrivateImage"]])
+@pytest.mark.parametrize(
+    ("calls", "left"),
+    [
+        ("Sidecars", "Sidecars"),
+        (["Sidecars", "PrivateImage"], "Sidecars"),
+        (["Sidecars", "PrivateImage", "AWS::Include"], ["Sidecars", "AWS::Include"]),
+        (["PrivateImage", {"Name": "Sidecars"}], [{"Name": "Sidecars"}]),
+    ],
+)
 def test_a_transform_that_an_emulator_leaves_in_the_fragment_loses_our_name_alone(
-    others: Json,
+    calls: Json, left: Json
 ) -> None:
     sent = fragment(case("place-ecs-task-definition"))
-    left = {"Transform": others} if others == "Sidecars" else {"Transform": others[:1]}  # type: ignore[index]
-    assert processed(handler(event({"Transform": others, **sent}), None)) == {
-        **left,
+    assert processed(handler(event({"Transform": calls, **sent}), None)) == {
+        "Transform": left,
         **processed(handler(event(sent), None)),
     }
 
@@ -412,7 +419,7 @@ def test_a_macro_of_another_name_takes_its_own_calls_alone() -> None:
     (container,) = task["Resources"]["Task"]["Properties"]["ContainerDefinitions"]
     container["PrivateImage"] = block
     sent["fragment"] = {**own, **task}
-    assert processed(handler(sent, None))["Transform"] == ["Sidecars"]
+    assert processed(handler(sent, None))["Transform"] == "Sidecars"
 
 
 def test_a_call_of_a_macro_of_another_name_on_a_container_needs_no_role() -> None:

@@ -154,6 +154,10 @@ def take_out_snippet(container: dict[str, Json], path: Path, calls: list[Call]) 
 def _taken_out(transform: Json, path: Path, ours: list[Path]) -> Iterator[Edit]:
     if ours and isinstance(transform, list) and len(ours) < len(transform):
         yield from (Edit("remove", at) for at in reversed(ours))
+        taken = {at[-1] for at in ours}
+        left = [call for index, call in enumerate(transform) if index not in taken]
+        if len(left) == 1 and isinstance(left[0], str):  # a name alone needs no list
+            yield Edit("move", path, source=(*path, 0))
     elif ours:
         yield Edit("remove", path)
 

@@ -15,8 +15,9 @@ class Edit(NamedTuple):
 
     `add` puts `value` at a key that does not exist yet, or at the end of a list (last step "-").
     `remove` takes away a member or an item, `replace` puts `value` in its stead. `move` takes the
-    value at `source` (RFC 6902: "from") to a key that does not exist yet. `after` names the sibling
-    behind which an added key reads best in text; it has no meaning in JSON.
+    value at `source` (RFC 6902: "from") to a key that does not exist yet, or to the key of the list
+    that holds it. `after` names the sibling behind which an added key reads best in text; it has no
+    meaning in JSON.
     """
 
     op: Literal["add", "remove", "replace", "move"]
