@@ -123,7 +123,8 @@ def _parts(value: Json, loop_variables: Collection[str]) -> Iterator[str | Unkno
                     yield delimiter
                 yield from _parts(item, loop_variables)
             return
-        case ("Fn::Select", [int() | str() as index, list(items)]):
+        case ("Fn::Select", [int() | str() as index, list(written)]):
+            items = [item for item in written if item != NO_VALUE]
             if str(index).isdecimal() and int(index) < len(items):
                 yield from _parts(items[int(index)], loop_variables)
                 return
