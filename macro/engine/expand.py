@@ -34,7 +34,7 @@ from macro.engine.shorthand.macro_calls import (
     note_on_name,
     take_out_snippet,
 )
-from macro.engine.shorthand.misplaced import misplaced, misspelt
+from macro.engine.shorthand.misplaced import misplaced, misspelt, misspelt_above
 from macro.engine.shorthand.registry_table import Level
 from macro.engine.shorthand.settings import Settings, read_settings
 from macro.engine.template.choices import Fork, graft, leaves, written
@@ -117,6 +117,7 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
         *wrong_settings,
         *(problem for task in tasks for problem in task.problems),
         *check_calls(template, macro, bool(private)),
+        *(problem for one in stack.resources for problem in misspelt_above(one)),
         *misplaced(stack, private, macro),
         *placement.problems,
     )

@@ -199,6 +199,11 @@ def test_the_account_may_refer_to_pseudo_parameters(value: Json) -> None:
             "PI107",
             "at ExecutionRole.ManagedPolicyArns.0: ",
         ),
+        (
+            {"ExecutionRole": {"ManagedPolicyArns": {"Fn::ImportValue": "policies"}}},
+            "PI107",
+            "at ExecutionRole.ManagedPolicyArns: ",
+        ),
     ],
 )
 def test_problems_of_the_account_name_the_key_and_no_value(

@@ -21,8 +21,9 @@ from macro.engine.grants.needs import Vacancy
 from macro.engine.grants.permissions import Grant, Policy, merged
 from macro.engine.grants.role_policies import policy_items
 from macro.engine.shorthand.role_settings import RoleSettings, Setting
+from macro.engine.template.choices import Leaf, forked, graft, written
 from macro.engine.template.conditions import Conditions
-from macro.engine.template.document import Json, Path
+from macro.engine.template.document import NO_VALUE, Json, Path
 from macro.engine.template.edits import Edit
 from macro.engine.template.intrinsics import arn_attribute, references
 from macro.engine.template.problems import Problem
@@ -114,10 +115,8 @@ def _role_properties(
     service: str, managed_policy: str, policies: list[Json], settings: RoleSettings
 ) -> dict[str, Json]:
     """The properties of a role that is made, with what the settings say of it."""
-    managed: list[Json] = [{"Fn::Sub": _MANAGED_POLICIES + managed_policy}]
-    if settings.managed_policy_arns:
-        own = settings.managed_policy_arns.value
-        managed += own if isinstance(own, list) else [own]
+    own = settings.managed_policy_arns.value if settings.managed_policy_arns else NO_VALUE
+    managed = _with_own({"Fn::Sub": _MANAGED_POLICIES + managed_policy}, own)
     properties: dict[str, Json] = {"AssumeRolePolicyDocument": _trust(service)}
     if settings.path:
         properties["Path"] = settings.path.value
@@ -127,6 +126,16 @@ def _role_properties(
     if settings.tags:
         properties["Tags"] = settings.tags.value
     return properties
+
+
+def _with_own(managed_policy: Json, own: Json) -> Json:
+    """The managed policies of a new role: that for its task, and those of the settings, which are a
+    list, or in some cases none."""
+
+    def beside(leaf: Leaf) -> Json:
+        return [managed_policy, *(leaf.value if isinstance(leaf.value, list) else ())]
+
+    return written(graft(forked(own, ()), beside))
 
 
 def _trust(service: str) -> Json:

@@ -203,6 +203,12 @@ def _aliases_named(sought: Sought, stack: Stack) -> list[Resource]:
         if arn is None or not in_own_account(arn, stack.context):
             return []
         sought = sought._replace(text=arn.resource, written=written.resource if written else ())
+    match sought.text:
+        case (Unknown(value),) if named := attribute(value):
+            # An ARN that ends in Ref to an alias, which is the alias's name.
+            found = None if named[1] else stack.resource(named[0], sought.site)
+            if found and found.type == _ALIAS:
+                return [found]
     return stack.with_property(_ALIAS, "AliasName", sought).always
 
 
@@ -335,4 +341,8 @@ def _key_by_arn(value: Json, text: Text, known: Text, reader: _Reader) -> tuple[
             raise InvalidValueError("PI310", "This ARN is not a key's.", _FIX)
         case (str(head), *_) if not head.startswith("key/"):
             raise InvalidValueError("PI310", "This ARN is not a key's.", _FIX)
-    return "arn", Key(value)
+        case (str(), *_):
+            return "arn", Key(value)
+    message = "It is not known what this ARN is of: that of an alias would not work here."
+    caution = Caution("PI906", message, "Make sure that key/ and a key's id are at its end.")
+    return "arn", Key(value, cautions=(caution,))

@@ -40,8 +40,9 @@ _ROLE = "AWS::IAM::Role"
 # A pattern that takes the ARN of a role without a path alone: no slash may follow role/.
 _PATHLESS_ARN = r"arn:(?![*?{]).*role/\[(\^[^\]]*/[^\]]*|[^^\]/][^\]/]*)\]([+*]|\{[\d,]+\})"
 
+_MAKE_SURE = "Make sure that it is."
 _GIVE = (
-    "Make sure that it is. For a parameter, give its value with -p, or prove it with an"
+    f"{_MAKE_SURE} For a parameter, give its value with -p, or prove it with an"
     " AllowedPattern such as arn:.+:role/[^/]+."
 )
 _FIX = "Write GetAtt of a role in the template, a role's ARN, or a parameter that holds one."
@@ -169,7 +170,7 @@ def _read(
             "Nothing is known about a part of this role's name: it is taken for a name without a"
         )
         message += " path."
-        cautions.append(Caution("PI906", message, _GIVE))
+        cautions.append(Caution("PI906", message, _prove(text, stack)))
     role = role._replace(cautions=(*role.cautions, *dict.fromkeys(cautions)))
     referenced = [stack.resource(name, site) for name in references(value)]
     here = stack.holds_at(when, site.turn)
@@ -251,7 +252,14 @@ def _name(sought: Sought, stack: Stack) -> _Name:
         return _Name(_after_role(text, taken))
     message = "Nothing is known about this role's value: it is taken for the ARN of a role"
     message += " without a path."
-    return _Name(_after_role(text, taken), None, (Caution("PI906", message, _GIVE),))
+    return _Name(_after_role(text, taken), None, (Caution("PI906", message, _prove(text, stack)),))
+
+
+def _prove(text: Text, stack: Stack) -> str:
+    """How to prove what is assumed of a role's value; that of an import or of an SSM type cannot
+    be given."""
+    named = (attribute(part.value) for part in text if isinstance(part, Unknown))
+    return _GIVE if any(one and stack.values.takes_value(one[0]) for one in named) else _MAKE_SURE
 
 
 def _after_role(arn: Text, taken: Collection[str]) -> Json:

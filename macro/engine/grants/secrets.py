@@ -283,7 +283,7 @@ def _by_arn(value: Json, text: Text, forms: list[SecretForm], reader: Reader) ->
 def give_arn(text: Text, stack: Stack) -> str:
     """How to prove that a value of which nothing is known is an ARN."""
     match text:
-        case (Unknown({"Ref": str(name)}),) if stack.values.is_parameter(name):
+        case (Unknown({"Ref": str(name)}),) if stack.values.takes_value(name):
             return "Give its value with -p, or begin its AllowedPattern with arn: to prove an ARN."
     return "Make sure that it is an ARN."
 

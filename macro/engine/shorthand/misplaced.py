@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from macro.engine.shorthand.block import BLOCK_KEYS, NAME
-from macro.engine.shorthand.containers import Container
+from macro.engine.shorthand.containers import PLACES_BY_TYPE, Container
 from macro.engine.shorthand.macro_calls import SNIPPET, Macro, find_calls
 from macro.engine.shorthand.places import PLACES
 from macro.engine.shorthand.settings import SETTINGS_KEYS
 from macro.engine.shorthand.spelling import is_near_name
 from macro.engine.template.document import Json, Path, get, intrinsic
 from macro.engine.template.problems import Problem
+from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Stack
 
 # Types that run images, by how they begin: there a container could be meant in any depth. In other
@@ -81,6 +82,22 @@ def misspelt(container: Container) -> Iterator[Problem]:
             message = f"A container has no key {key}."
             path = (*container.path, key)
             yield Problem("PI101", path, message, f"Did you mean {NAME}?", on_key=True)
+
+
+def misspelt_above(resource: Resource) -> Iterator[Problem]:
+    """The problems of keys that were meant to be `PrivateImage` and are above the containers: on
+    a resource that has some, or at the top of its properties."""
+    if resource.type not in PLACES_BY_TYPE:
+        return
+    for body, path in (
+        (resource.body, resource.path),
+        (resource.properties, (*resource.path, "Properties")),
+    ):
+        for key in body if isinstance(body, dict) else ():
+            if is_near_name(key):
+                message = f"{key} has no effect here."
+                fix = f"Did you mean {NAME}? Write it on {_nearest(resource.type)}."
+                yield Problem("PI101", (*path, key), message, fix, on_key=True)
 
 
 def misplaced(stack: Stack, found: set[Path], macro: Macro) -> Iterator[Problem]:

@@ -120,14 +120,15 @@ def _check_tags(value: Json, path: Path) -> Iterator[Problem]:
 
 
 def _check_arns(value: Json, path: Path) -> Iterator[Problem]:
-    if intrinsic(value):
-        return
-    if not isinstance(value, list):
-        message = "ManagedPolicyArns is not a list."
-        yield settings_problem(path, message, "Write a list of the policies' ARNs.")
-        return
-    for index, item in enumerate(value):
-        yield from _check_arn(item, (*path, index))
+    # A list that only CloudFormation knows cannot be put together with the policy beside it.
+    for leaf, _ in leaves(forked(value, path), ALWAYS):
+        if isinstance(leaf.value, list):
+            for index, item in enumerate(leaf.value):
+                yield from _check_arn(item, (*leaf.path, index))
+        elif leaf.value != NO_VALUE:
+            message = "ManagedPolicyArns is not written as a list."
+            fix = "Write a list of the policies' ARNs, each as text or an intrinsic function."
+            yield settings_problem(leaf.path, message, fix)
 
 
 _CHECKS = {

@@ -52,6 +52,11 @@ class Values:
         """Whether the template declares a parameter of this name."""
         return name in self._parameters
 
+    def takes_value(self, name: str) -> bool:
+        """Whether what a deployment gives for a parameter is what `Ref` returns: for an SSM type
+        it is not."""
+        return name in self._parameters and not _is_resolved_by_ssm(self._parameters[name])
+
     def parameter(self, name: str) -> _Found | None:
         """The values that a parameter can have; None: any.
 
@@ -181,9 +186,13 @@ class Values:
 
     def pattern(self, value: Json) -> str:
         """The `AllowedPattern` of the parameter that a value is, which CloudFormation matches with
-        the whole of what is given; "": none, or one with alternatives."""
+        the whole of what is given; "": none, or one with alternatives. That of an SSM type says
+        what the SSM parameter is called.
+
+        Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/systems-manager-parameter-types.html
+        """
         match value:
-            case {"Ref": str(name)}:
+            case {"Ref": str(name)} if not _is_resolved_by_ssm(self._parameters.get(name)):
                 pattern = get(self._parameters.get(name), "AllowedPattern")
                 if isinstance(pattern, str) and "|" not in pattern:
                     return pattern.removeprefix("^").removesuffix("$")

@@ -123,7 +123,8 @@ def _parts(value: Json, loop_variables: Collection[str]) -> Iterator[str | Unkno
                     yield delimiter
                 yield from _parts(item, loop_variables)
             return
-        case ("Fn::Select", [int() | str() as index, list(items)]):
+        case ("Fn::Select", [int() | str() as index, list(written)]):
+            items = [item for item in written if item != NO_VALUE]
             if str(index).isdecimal() and int(index) < len(items):
                 yield from _parts(items[int(index)], loop_variables)
                 return
@@ -295,11 +296,21 @@ def references(node: Json) -> Iterator[str]:
                 if found := attribute(node):
                     yield found[0]
                 elif template := node.get("Fn::Sub"):
-                    pattern = template[0] if isinstance(template, list) and template else template
-                    if isinstance(pattern, str):
-                        for placeholder in _PLACEHOLDER.findall(pattern):
-                            yield placeholder.strip().partition(".")[0]
+                    yield from _names_in(template)
             todo += node.values()
+
+
+def _names_in(substituted: Json) -> Iterator[str]:
+    """What the text of `Fn::Sub` names, but for the variables that it declares itself."""
+    pattern, own = substituted, None
+    if isinstance(substituted, list) and substituted:
+        pattern, *others = substituted
+        own = others[0] if others else None
+    if isinstance(pattern, str):
+        for placeholder in _PLACEHOLDER.findall(pattern):
+            name = placeholder.strip()
+            if not (isinstance(own, dict) and name in own):
+                yield name.partition(".")[0]
 
 
 def mentions(value: Json, variables: Iterable[str]) -> set[str]:
