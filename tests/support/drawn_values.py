@@ -112,7 +112,9 @@ def _opaque(
         shown = f"private/Shared{author.number()}.Outputs.Value/Fn::GetAtt"
         return parameter(replace(unknown, told=f"{{{{IntrinsicFunction:{shown}}}}}"))
     if author.tries("default of another form"):
-        given = Given(texts, None, frozenset(texts[1:]))
+        # CodeBuild refuses a partial ARN, and so does the expansion for a default that is one.
+        never = forms[0] == "partial" and "partial" not in right
+        given = Given(texts, None, frozenset(texts[1:]), refusable=never)
         return parameter(given, Default=texts[0])
     if author.tries("rows of several forms"):
         never = "partial" in values and "partial" not in right  # refused alone, too

@@ -11,9 +11,10 @@ from macro.engine.grants.permissions import (
     key_permission,
     secret_permissions,
 )
-from macro.engine.grants.roles import CreatedRole, NamedRole, Role, read_role
+from macro.engine.grants.roles import CreatedRole, NamedRole, Role, may_be, read_role
 from macro.engine.grants.secret_forms import REGION, Reader
 from macro.engine.grants.secrets import Secret, parameter_of, read_secret
+from macro.engine.grants.trust import may_assume
 from macro.engine.shorthand.block import Access
 from macro.engine.shorthand.containers import Container
 from macro.engine.shorthand.places import Place
@@ -281,6 +282,11 @@ def read_grants(
                 continue
             if isinstance(found, NamedRole):
                 faults += _doubts(found, at, inner)
+                faults += [
+                    _Fault(at, inner.both(one.when), may_be(one))
+                    for one in found.nameless
+                    if may_assume(one, place.service)
+                ]
             given, missing = _granted(found, needed, container.resource, site, stack)
             grants += given
             faults += [_Fault(at, inner, caution) for caution in missing]

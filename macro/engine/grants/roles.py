@@ -33,7 +33,14 @@ from macro.engine.template.intrinsics import (
 from macro.engine.template.problems import Caution, InvalidValueError
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
-from macro.engine.template.stack import PSEUDO_PARAMETERS, Bearers, Site, Sought, Stack
+from macro.engine.template.stack import (
+    NO_BEARERS,
+    PSEUDO_PARAMETERS,
+    Bearers,
+    Site,
+    Sought,
+    Stack,
+)
 
 _ROLE = "AWS::IAM::Role"
 
@@ -66,13 +73,15 @@ class NamedRole(NamedTuple):
     """A role by its name: what `AWS::IAM::Policy` takes. It exists where `when` holds.
 
     `defaults` names the parameters whose default decided how the name is found; `cautions` say
-    what would not work.
+    what would not work. `nameless` are roles of the template of whose name nothing is known, so
+    that it may be this one.
     """
 
     name: Json
     when: Conditions = ALWAYS
     defaults: tuple[str, ...] = ()
     cautions: tuple[Caution, ...] = ()
+    nameless: tuple[Resource, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -160,18 +169,21 @@ def _read(
     role = NamedRole(first.name, ALWAYS, possible.defaults, first.cautions)
     last = split(text, "/", -1)[-1]
     bearers = [
-        _declared(Sought(one.last, last, when, site), stack) if one.last else Bearers([], [])
+        _declared(Sought(one.last, last, when, site), stack) if one.last else NO_BEARERS
         for one in names
     ]
     declared = bearers[0].always if all(one == bearers[0] for one in bearers) else []
-    cautions = [_may_be(found) for one in bearers for found in one.sometimes]
+    cautions = [may_be(found) for one in bearers for found in one.sometimes]
     if len(names) == 1 and first.last and not declared and _may_have_a_path(first.last, site):
         message = (
             "Nothing is known about a part of this role's name: it is taken for a name without a"
         )
         message += " path."
         cautions.append(Caution("PI906", message, _prove(text, stack)))
-    role = role._replace(cautions=(*role.cautions, *dict.fromkeys(cautions)))
+    role = role._replace(
+        cautions=(*role.cautions, *dict.fromkeys(cautions)),
+        nameless=tuple(found for one in bearers for found in one.nameless),
+    )
     referenced = [stack.resource(name, site) for name in references(value)]
     here = stack.holds_at(when, site.turn)
     tree: Fork[RoleOrError] | RoleOrError = role
@@ -200,11 +212,11 @@ def _declared(sought: Sought, stack: Stack) -> Bearers:
         case (Unknown({"Ref": str(logical_id) | {"Fn::Sub": str(logical_id)}}),):
             found = stack.resource(logical_id, sought.site)
             if found and found.type == _ROLE:
-                return Bearers([found], [])
+                return Bearers([found], [], [])
     return stack.with_property(_ROLE, "RoleName", sought)
 
 
-def _may_be(found: Resource) -> Caution:
+def may_be(found: Resource) -> Caution:
     """The doubt whether a name is that of a role in the template, which must then come first."""
     message = f"The deployment decides whether this names {found.logical_id}; it is taken for a"
     message += " role outside of the template."

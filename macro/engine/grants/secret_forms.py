@@ -33,7 +33,14 @@ from macro.engine.template.loops import Turn
 from macro.engine.template.problems import InvalidValueError
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
-from macro.engine.template.stack import PSEUDO_PARAMETERS, Bearers, Site, Sought, Stack
+from macro.engine.template.stack import (
+    NO_BEARERS,
+    PSEUDO_PARAMETERS,
+    Bearers,
+    Site,
+    Sought,
+    Stack,
+)
 
 REGION: Json = {"Ref": "AWS::Region"}
 SECRET_TYPE = "AWS::SecretsManager::Secret"
@@ -65,7 +72,8 @@ class SecretForm(NamedTuple):
     """The form of one value: a name, or an ARN that may be `complete`, `partial`, or either.
 
     `declared` are the resources whose name it is, `perhaps` those whose name it is in some
-    deployments. `opaque`: nothing is known of the value.
+    deployments, `nameless` those of whose name nothing is known. `opaque`: nothing is known of the
+    value.
     """
 
     is_name: bool
@@ -76,6 +84,7 @@ class SecretForm(NamedTuple):
     opaque: bool = False
     perhaps: tuple[Resource, ...] = ()
     anywhere: bool = False
+    nameless: tuple[Resource, ...] = ()
 
 
 def read_form(sought: Sought, reader: Reader) -> SecretForm:
@@ -100,7 +109,7 @@ def read_form(sought: Sought, reader: Reader) -> SecretForm:
             is_full = stack.values.pattern(value).endswith(("-[A-Za-z0-9]{6}", r"-\w{6}"))
             return SecretForm(False, True, not is_full)
     # Of a value that is not known it may be known that it is the name of a secret in the template.
-    declared, perhaps = stack.with_property(SECRET_TYPE, "Name", sought)
+    declared, perhaps, _ = stack.with_property(SECRET_TYPE, "Name", sought)
     if declared:
         return SecretForm(True, False, False, declared=tuple(declared), perhaps=tuple(perhaps))
     return SecretForm(False, True, True, opaque=True)
@@ -126,7 +135,7 @@ def _form_of_arn(sought: Sought, reader: Reader) -> SecretForm:
             "A secret of another account is found only by its full ARN.",
             "Add the hyphen and six characters that Secrets Manager put at the ARN's end.",
         )
-    declared, perhaps = _of_this_name(name, arn, sought, reader)
+    declared, perhaps, nameless = _of_this_name(name, arn, sought, reader)
     if ending == "partial" and not reader.credentials.takes_partial_arn and not declared:
         raise InvalidValueError(
             "PI309",
@@ -142,15 +151,21 @@ def _form_of_arn(sought: Sought, reader: Reader) -> SecretForm:
         tuple(declared),
         perhaps=tuple(perhaps),
         anywhere=literal(arn.account) is None and not in_own_account(arn, stack.context),
+        nameless=tuple(nameless),
     )
 
 
 def _form_of_name(sought: Sought, stack: Stack) -> SecretForm:
     _check_name(sought.text)
     ending = _ending(sought.text)
-    declared, perhaps = stack.with_property(SECRET_TYPE, "Name", sought)
+    declared, perhaps, nameless = stack.with_property(SECRET_TYPE, "Name", sought)
     return SecretForm(
-        True, False, ending == "partial", declared=tuple(declared), perhaps=tuple(perhaps)
+        True,
+        False,
+        ending == "partial",
+        declared=tuple(declared),
+        perhaps=tuple(perhaps),
+        nameless=tuple(nameless),
     )
 
 
@@ -159,7 +174,7 @@ def _of_this_name(name: Text, arn: Arn, sought: Sought, reader: Reader) -> Beare
     suffix that Secrets Manager adds."""
     stack, context = reader.stack, reader.stack.context
     if not _may_be_own(arn.region, context.region) or not _may_be_own(arn.account, context.account):
-        return Bearers([], [])
+        return NO_BEARERS
     as_written = arn_fields(sought.written)
     written = split(as_written.resource, ":", 1)[-1] if as_written else ()
     found = [
@@ -169,10 +184,11 @@ def _of_this_name(name: Text, arn: Arn, sought: Sought, reader: Reader) -> Beare
     ]
     always = [one for of_one in found for one in of_one.always]
     sometimes = [one for of_one in found for one in of_one.sometimes]
+    nameless = [one for of_one in found for one in of_one.nameless]
     regions = (Unknown(REGION),), (context.region,)
     if arn.region in regions and in_own_account(arn, context):
-        return Bearers(always, sometimes)
-    return Bearers([], always + sometimes)
+        return Bearers(always, sometimes, nameless)
+    return Bearers([], always + sometimes, nameless)
 
 
 def _may_be_own(field: Text, own: str | None) -> bool:

@@ -46,8 +46,9 @@ class Secret(NamedTuple):
 
     `as_written`: the parameter is what the author wrote. `region` is where the secret lives;
     `declarations` are the resources that it may be, where the template has it. `elsewhere`: it is
-    known to be of another account; `anywhere`: nothing is known of its account. `defaults` names
-    the parameters whose default decided the form; `cautions` say what IAM would not take,
+    known to be of another account; `anywhere`: nothing is known of its account. `nameless` are
+    resources of whose name nothing is known, so that it may be this one. `defaults` names the
+    parameters whose default decided the form; `cautions` say what IAM would not take,
     `service_cautions` what the service would not.
     """
 
@@ -61,6 +62,7 @@ class Secret(NamedTuple):
     as_written: bool = True
     service_cautions: tuple[Caution, ...] = ()
     anywhere: bool = False
+    nameless: tuple[Resource, ...] = ()
 
 
 _NO_PARTIAL_ARN = Caution(
@@ -145,7 +147,11 @@ def _read(value: Json, when: Conditions, reader: Reader) -> Fork[SecretOrError] 
         )
     else:
         secret = _by_arn(value, text, forms, reader)
-    secret = secret._replace(defaults=possible.defaults, cautions=cautions + secret.cautions)
+    secret = secret._replace(
+        defaults=possible.defaults,
+        cautions=cautions + secret.cautions,
+        nameless=tuple(_unique(one for form in forms for one in form.nameless)),
+    )
     if len(forms) == 1 and forms[0].declared and not forms[0].complete:
         return _as_declared(secret, forms[0].declared, when, site, stack)
     return secret
@@ -197,7 +203,13 @@ def _secret_behind(
             return behind if behind.code == "PI304" else Secret(value, (value,), REGION)
         doubts = tuple(caution for caution in behind.cautions if caution.code == "PI912")
         return Secret(
-            value, (value,), behind.region, behind.declarations, behind.elsewhere, cautions=doubts
+            value,
+            (value,),
+            behind.region,
+            behind.declarations,
+            behind.elsewhere,
+            cautions=doubts,
+            nameless=behind.nameless,
         )
 
     def read(leaf: Leaf) -> Fork[SecretOrError] | SecretOrError:

@@ -14,6 +14,7 @@ from macro.engine.shorthand.containers import PLACES_BY_TYPE
 from macro.engine.template.document import Json, get, intrinsic
 from macro.engine.template.intrinsics import is_text, parse_text
 from macro.engine.template.problems import Problem
+from macro.engine.template.resources import Resource
 
 
 def trust_warnings(policies: Iterable[Policy]) -> Iterator[Problem]:
@@ -26,16 +27,16 @@ def trust_warnings(policies: Iterable[Policy]) -> Iterator[Problem]:
         path = (*role.path, "Properties", "AssumeRolePolicyDocument")
         rows = [place for served in policy.served for place in PLACES_BY_TYPE[served.type]]
         for service in sorted({place.service for place in rows}):
-            if not _may_assume(role.property("AssumeRolePolicyDocument"), service):
+            if not may_assume(role, service):
                 name = f"{service}.amazonaws.com"
                 message = f"{role.logical_id} does not trust {name}, which must assume it to pull."
                 fix = f"Allow {name} to assume the role, or name another role."
                 yield Problem("PI913", path, message, fix)
 
 
-def _may_assume(document: Json, service: str) -> bool:
-    """Whether a trust policy names the service, as far as known."""
-    statements = get(document, "Statement")
+def may_assume(role: Resource, service: str) -> bool:
+    """Whether the trust policy of a role of the template names the service, as far as known."""
+    statements = get(role.property("AssumeRolePolicyDocument"), "Statement")
     listed = statements if isinstance(statements, list) else [statements]
     return not listed or any(_may_name(statement, service) for statement in listed)
 

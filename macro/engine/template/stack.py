@@ -13,7 +13,8 @@ from macro.engine.template.choices import chosen, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions, ConditionSolver
 from macro.engine.template.document import Json, Path, section
 from macro.engine.template.evaluation import Possible, Values
-from macro.engine.template.intrinsics import Text, parse_text, references
+from macro.engine.template.intrinsics import Text, literal, parse_text, references
+from macro.engine.template.likeness import is_blank, may_be_equal
 from macro.engine.template.loops import Loop, Turn, fill, fill_text, read_loop, variables_in
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource, resources
@@ -91,10 +92,15 @@ class Sought(NamedTuple):
 
 class Bearers(NamedTuple):
     """The resources that have a name in all deployments that it is sought in, and those that have
-    it in some, as parameters or conditions decide."""
+    it in some, as parameters or conditions decide; `nameless` are those that may have it since
+    nothing at all is known of one of the names."""
 
     always: list[Resource]
     sometimes: list[Resource]
+    nameless: list[Resource]
+
+
+NO_BEARERS = Bearers([], [], [])
 
 
 class _Bearer(NamedTuple):
@@ -110,19 +116,24 @@ class _Bearer(NamedTuple):
 
 class _Index(NamedTuple):
     """Resources by the texts that one of their properties can be; and those of which a part of the
-    text is not known, by its pattern, with the texts that are listed already."""
+    text is not known, by that text, with the texts that are listed already."""
 
     by_text: dict[Text, list[_Bearer]]
-    open: list[tuple[str, frozenset[Text], _Bearer]]
+    open: list[tuple[Text, frozenset[Text], _Bearer]]
 
-    def of(self, text: Text) -> Iterator[_Bearer]:
-        """Those that have this text, or may."""
-        yield from self.by_text.get(text, ())
-        match text:
-            case (str(plain),):
-                for pattern, listed, bearer in self.open:
-                    if text not in listed and re.fullmatch(pattern, plain):
-                        yield bearer._replace(known=False)
+    def of(self, text: Text) -> Iterator[tuple[_Bearer, bool]]:
+        """Those that have this text, or may, each with whether something is known of both texts."""
+        for bearer in self.by_text.get(text, ()):
+            yield bearer, True
+        blank = is_blank(text)
+        for written, listed, bearer in self.open:
+            if text != written and text not in listed and may_be_equal(text, written):
+                yield bearer._replace(known=False), not blank and not is_blank(written)
+        if literal(text) is None:
+            for other, bearers in self.by_text.items():
+                if literal(other) is not None and may_be_equal(text, other):
+                    for bearer in bearers:
+                        yield bearer._replace(known=False), not blank
 
 
 MOST_TURNS = 500
@@ -310,11 +321,12 @@ class Stack:
         as they are declared, those of other loops as their turns make them."""
         always: list[Resource] = []
         sometimes: list[Resource] = []
+        nameless: list[Resource] = []
         site = sought.site
         loops = site.resource.loops
         here = self.holds_at(sought.when, site.turn)
         index = self._index(kind, name)
-        for resource, turn, when, written, known in index.of(sought.text):
+        for (resource, turn, when, written, known), is_known in index.of(sought.text):
             own = self.holds_at(when, turn)
             if own and not self.solver.possible(here.both(own)):
                 continue
@@ -323,9 +335,11 @@ class Stack:
             is_certain = known or written == sought.written
             if is_certain and (not own or self.solver.implies(here, own)):
                 always.append(resource)
-            else:
+            elif is_known:
                 sometimes.append(resource)
-        return Bearers(always, sometimes)
+            else:
+                nameless.append(resource)
+        return Bearers(always, sometimes, nameless)
 
     def _index(self, kind: str, name: str) -> _Index:
         index = self._by_property.get((kind, name))
@@ -333,17 +347,19 @@ class Stack:
             index = self._by_property[kind, name] = _Index({}, [])
             for resource in self.resources:
                 if resource.type == kind and resource.property(name) is not None:
-                    for texts, bearer, patterns in self._bearers(resource, name):
+                    for texts, bearer, besides in self._bearers(resource, name):
                         for text in texts:
                             index.by_text.setdefault(text, []).append(bearer)
                         listed = frozenset(texts)
-                        index.open.extend((pattern, listed, bearer) for pattern in patterns)
+                        index.open.extend(
+                            (text, listed, bearer) for text in besides if literal(text) is None
+                        )
         return index
 
     def _bearers(
         self, resource: Resource, name: str
-    ) -> Iterator[tuple[tuple[Text, ...], _Bearer, list[str]]]:
-        """What a property of a resource can be: the texts, and patterns of those besides."""
+    ) -> Iterator[tuple[tuple[Text, ...], _Bearer, tuple[Text, ...]]]:
+        """What a property of a resource can be: the texts, and those that say what else it is."""
         value = resource.property(name)
         tree = chosen(value)
         cases: list[tuple[Json, Conditions]] = leaves(value if tree is None else tree, ALWAYS)
@@ -353,8 +369,8 @@ class Stack:
                 texts, defaults = self.values.known(written, turn)
                 known = len(texts) == 1 and not defaults
                 bearer = _Bearer(resource, turn, when, written, known)
-                besides = (written,) if defaults and not turn else texts
-                yield texts, bearer, [found for text in besides if (found := _pattern(text))]
+                besides = (parse_text(fill(leaf, turn)),) if defaults else texts
+                yield texts, bearer, besides
 
     def dependencies(self, resource: Resource) -> tuple[Resource, ...]:
         """The resources that CloudFormation creates before this one, as its template says."""
@@ -374,14 +390,6 @@ class Stack:
             }
             found = self._dependencies[resource.path] = tuple(others.values())
         return found
-
-
-def _pattern(text: Text) -> str:
-    """The regular expression of a text that is known in part; empty where it is known as a whole,
-    or where nothing tells it from others."""
-    if not any(isinstance(part, str) for part in text) or len(text) < 2:
-        return ""
-    return "".join(re.escape(part) if isinstance(part, str) else ".+" for part in text)
 
 
 def _may_become(pattern: str, logical_id: str) -> bool:
