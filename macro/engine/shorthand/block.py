@@ -85,7 +85,7 @@ def read_shorthand(value: Json, path: Path, reader: BlockReader) -> Shorthand:
     warnings = tuple([_doubt(at, flaw) for at, flaw in flaws if not flaw.certain])
     image_path: Path | None = None
     secret_path: Path | None = None
-    if all([form.block is None for form in forms]):
+    if all(form.block is None for form in forms):
         image_path = path
     elif not isinstance(whole, Fork):
         image_path = (*path, "Image")
