@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from macro.engine.grants.kms_keys import Key, read_keys
 from macro.engine.grants.permissions import (
@@ -190,9 +190,11 @@ def _assumed(found: Secret | Key | NamedRole, path: Path, when: Conditions) -> l
 
 
 def _sorted_out(
-    faults: Iterable[_Fault], site: Site, stack: Stack
+    faults: Sequence[_Fault], site: Site, stack: Stack
 ) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
     """Problems and warnings: what this deployment does not reach is no problem of it."""
+    if not faults:
+        return (), ()
     problems: list[Problem] = []
     warnings: list[Problem] = []
     for path, when, error in faults:

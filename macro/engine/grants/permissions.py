@@ -139,7 +139,11 @@ def _policies(wanted: dict[str, list[Grant]]) -> Iterator[Policy]:
     """The policies of one role in one scope: one for each conjunction of conditions."""
     by_when: dict[Conditions, list[Grant]] = {}
     for alike in wanted.values():
-        parts = _Parts(simplest(grant.when for grant in alike))
+        whens = {grant.when for grant in alike}
+        if len(whens) == 1:
+            by_when.setdefault(whens.pop(), []).extend(alike)
+            continue
+        parts = _Parts(simplest(whens))
         for grant in alike:
             for when in parts.of(grant.when):
                 by_when.setdefault(when, []).append(grant)

@@ -12,7 +12,7 @@ from macro.engine.grants.creation_order import Node, Order
 from macro.engine.grants.dependencies import Dependency, depend
 from macro.engine.grants.names import Names
 from macro.engine.grants.needs import Vacancy
-from macro.engine.grants.permissions import Grant, Permission
+from macro.engine.grants.permissions import Grant
 from macro.engine.grants.role_policies import fill_roles, takes_policies
 from macro.engine.grants.roles import CreatedRole, NamedRole, TemplateRole
 from macro.engine.grants.separate_policies import add_policies, check_sizes
@@ -71,15 +71,16 @@ def _wished(grants: Iterable[Grant], settings: RoleSettings, stack: Stack) -> di
     if settings.permissions_boundary or settings.managed_policy_arns:
         managed = (one for one in stack.resources if one.type == "AWS::IAM::ManagedPolicy")
         wished[_MANAGED] = {policy.path for policy in managed}
-    asked: set[tuple[Path | None, str, Permission]] = set()
+    asked: set[tuple[Path | None, str, str]] = set()
     for grant in grants:
         role = grant.role
         owner = role.resource.path if isinstance(role, TemplateRole) else None
         policy = role.identity
         wished.setdefault(grant.served.path, set()).add(policy)
-        if not grant.served.loops and (owner, policy, grant.permission) in asked:
+        question = owner, policy, grant.permission.key
+        if not grant.served.loops and question in asked:
             continue
-        asked.add((owner, policy, grant.permission))
+        asked.add(question)
         before: set[Node] = {one.path for one in needed_resources(grant.permission, grant, stack)}
         wished.setdefault(policy, set()).update(before)
         if owner:
@@ -102,7 +103,7 @@ def _sorted_out(
     created: list[Grant] = []
     separate: list[Grant] = []
     # Outside of loops a role's answer for a permission is that for all who ask for the same.
-    carries: dict[tuple[Path, Permission], bool] = {}
+    carries: dict[tuple[Path, str], bool] = {}
     for grant in grants:
         if isinstance(grant.role, CreatedRole):
             created.append(grant)
@@ -110,7 +111,7 @@ def _sorted_out(
             separate.append(grant)
         else:
             role = grant.role.resource
-            asked = role.path, grant.permission
+            asked = role.path, grant.permission.key
             if grant.served.loops or asked not in carries:
                 needed = needed_resources(grant.permission, grant, stack)
                 carries[asked] = takes_policies(role, grant) and order.allows([role.path], needed)

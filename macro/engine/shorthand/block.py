@@ -69,7 +69,7 @@ class BlockReader(NamedTuple):
 
 def read_shorthand(value: Json, path: Path, reader: BlockReader) -> Shorthand:
     """The block at the path, as far as it can be read."""
-    whole = forked(value, path)
+    whole = graft(forked(value, path), _form)
     forms = [form for form, _ in leaves(whole, ALWAYS)]
     image = graft(whole, _image)
     images = leaves(image, reader.container.when)
@@ -85,7 +85,7 @@ def read_shorthand(value: Json, path: Path, reader: BlockReader) -> Shorthand:
     warnings = tuple([_doubt(at, flaw) for at, flaw in flaws if not flaw.certain])
     image_path: Path | None = None
     secret_path: Path | None = None
-    if all(_block(form) is None for form in forms):
+    if all(form.block is None for form in forms):
         image_path = path
     elif not isinstance(whole, Fork):
         image_path = (*path, "Image")
@@ -93,26 +93,35 @@ def read_shorthand(value: Json, path: Path, reader: BlockReader) -> Shorthand:
     return Shorthand(image, image_path, access, secret_path, tuple(problems), warnings)
 
 
-def _block(form: Leaf) -> dict[str, Json] | None:
-    """The form as a mapping of the shorthand's keys; None where it is an image."""
-    return form.value if isinstance(form.value, dict) and not intrinsic(form.value) else None
+class _Form(NamedTuple):
+    """The shorthand in one case: a mapping with its keys or, where that is None, an image."""
+
+    value: Json
+    path: Path
+    block: dict[str, Json] | None
 
 
-def _member(form: Leaf, block: dict[str, Json], key: str) -> Fork[Leaf] | Leaf:
+def _form(leaf: Leaf) -> _Form:
+    value, path = leaf
+    return _Form(value, path, value if isinstance(value, dict) and not intrinsic(value) else None)
+
+
+def _member(form: _Form, block: dict[str, Json], key: str) -> Fork[Leaf] | Leaf:
     return forked(block[key], (*form.path, key)) if key in block else Leaf(None, form.path)
 
 
-def _image(form: Leaf) -> Fork[Leaf] | Leaf:
+def _image(form: _Form) -> Fork[Leaf] | Leaf:
     """The image of a form."""
-    block = _block(form)
-    return form if block is None else _member(form, block, "Image")
+    if form.block is None:
+        return Leaf(form.value, form.path)
+    return _member(form, form.block, "Image")
 
 
-def _access(form: Leaf, reader: BlockReader) -> Fork[Access] | Access:
+def _access(form: _Form, reader: BlockReader) -> Fork[Access] | Access:
     """What opens the image of a form: its own secret, or that of the image's registry."""
-    block = _block(form)
+    block = form.block
     if block is None:
-        return _looked_up(form, form, reader)
+        return _looked_up(Leaf(form.value, form.path), form, reader)
     if "Secret" not in block:
         return graft(_image(form), lambda image: _looked_up(image, form, reader))
     if block["Secret"] == NO_VALUE and form.path[-2:-1] == ("Fn::If",):
@@ -133,9 +142,9 @@ def _access(form: Leaf, reader: BlockReader) -> Fork[Access] | Access:
     return graft(_member(form, block, "Secret"), own)
 
 
-def _looked_up(image: Leaf, form: Leaf, reader: BlockReader) -> Fork[Access] | Access:
+def _looked_up(image: Leaf, form: _Form, reader: BlockReader) -> Fork[Access] | Access:
     """What opens the image of a form by the registry tables."""
-    block = _block(form) or {}
+    block = form.block or {}
     when = reader.container.when
     flaw = _flaw(image, when, reader)
     if _is_missing(image) or (flaw and flaw.certain and not flaw.takes_no_secret):
@@ -233,9 +242,9 @@ def _doubt(path: Path, flaw: ImageFlaw) -> Problem:
 # What is wrong with the keys
 
 
-def _problems_of_form(form: Leaf) -> list[Problem]:
+def _problems_of_form(form: _Form) -> list[Problem]:
     """What is wrong with one form of the block, its image and secret aside."""
-    block = _block(form)
+    block = form.block
     if block is None:
         return []
     problems = [
@@ -261,11 +270,11 @@ def _meant(block: dict[str, Json]) -> list[str | None]:
 
 
 def _problems_of_images(
-    missing: Iterable[tuple[Leaf, bool]], forms: Iterable[Leaf]
+    missing: Iterable[tuple[Leaf, bool]], forms: Iterable[_Form]
 ) -> Iterator[Problem]:
     """The problem of each branch without an image, unless a key was likely meant to be it. A leaf
     has with it whether it is one case of several."""
-    meant = [key for form in forms for key in _meant(_block(form) or {})]
+    meant = [key for form in forms for key in _meant(form.block or {})]
     for leaf, is_case in missing:
         if "Image" not in meant:
             message = "There is no image here."

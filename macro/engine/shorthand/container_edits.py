@@ -67,7 +67,9 @@ def _credentials(
 
 
 def _may_be_public(tree: Fork[Json] | Json) -> bool:
-    return any(value == NO_VALUE for value, _ in leaves(tree, ALWAYS))
+    if isinstance(tree, Fork):
+        return _may_be_public(tree.then) or _may_be_public(tree.otherwise)
+    return tree == NO_VALUE
 
 
 def _private_parts(tree: Fork[Json] | Json, path: Path) -> Iterator[Path]:

@@ -51,6 +51,8 @@ def find_flaw(
 
 def _flaw(text: Text, site: Site, stack: Stack, service: str) -> ImageFlaw | None:
     """What is wrong with one value of an image, as far as it is known."""
+    if (plain := literal(text)) and service != "codebuild" and _is_right(plain):
+        return None
     head = text[0] if text and isinstance(text[0], str) else ""
     known = "".join([part if isinstance(part, str) else "x" for part in text])
     registry, _ = split_registry(known if "/" in known or literal(text) else f"{known}/")
@@ -76,6 +78,14 @@ def _flaw(text: Text, site: Site, stack: Stack, service: str) -> ImageFlaw | Non
     except InvalidValueError as error:
         return ImageFlaw(error, certain=True, takes_no_secret=False)
     return None
+
+
+def _is_right(image: str) -> bool:
+    """Whether a literal image is one, and not in Amazon ECR."""
+    try:
+        return not read_image_reference(image).in_ecr
+    except InvalidValueError:
+        return False
 
 
 def _check_reference(text: Text, known: str) -> None:

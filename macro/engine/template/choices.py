@@ -42,7 +42,7 @@ def written(tree: Fork[Json] | Json) -> Json:
 
 def forked(node: Json, path: Path) -> Fork[Leaf] | Leaf:
     """A value as a tree: through `Fn::If` to any depth."""
-    if isinstance(node, dict):
+    if isinstance(node, dict) and "Fn::If" in node:
         match intrinsic(node):
             case ("Fn::If", [str(condition), then, otherwise]):
                 return Fork(
@@ -80,10 +80,9 @@ def leaves(tree: Fork[T] | T, when: Conditions) -> list[tuple[T, Conditions]]:
 def branches(node: Json, path: Path, when: Conditions) -> list[tuple[Path, Json, Conditions]]:
     """Every value that `node` may take, through `Fn::If` to any depth, with its conditions; they
     may contradict each other."""
-    tree = forked(node, path)
-    if isinstance(tree, Leaf):
+    if not isinstance(node, dict) or "Fn::If" not in node:
         return [(path, node, when)]
-    found: list[tuple[Leaf, Conditions]] = leaves(tree, when)
+    found: list[tuple[Leaf, Conditions]] = leaves(forked(node, path), when)
     return [(leaf.path, leaf.value, holds) for leaf, holds in found]
 
 

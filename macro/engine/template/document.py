@@ -15,7 +15,7 @@ NO_VALUE: Json = {"Ref": "AWS::NoValue"}
 def get(node: Json, *steps: str) -> Json:
     """The value below `node` at the given keys; None where there is no such key."""
     for step in steps:
-        if not isinstance(node, Mapping):
+        if not isinstance(node, (dict, Mapping)):  # most are dicts, which a class tells at once
             return None
         node = node.get(step)
     return node

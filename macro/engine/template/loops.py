@@ -52,7 +52,7 @@ def alphanumeric(item: str) -> str:
 
 def fill_text(text: str, turn: Turn) -> str:
     """The text with `${Variable}` and `&{Variable}` replaced for one turn."""
-    if "{" in text:
+    if turn and "{" in text:
         for variable, item in turn:
             text = text.replace(f"${{{variable}}}", item)
             text = text.replace(f"&{{{variable}}}", alphanumeric(item))
