@@ -128,7 +128,10 @@ def covers(wide: Text, narrow: Text) -> bool:
     def fits(one: Symbol, other: Symbol) -> bool:
         return one == other or (one == "?" and isinstance(other, str) and other != "*")
 
-    return _reaches(_symbols(wide), _symbols(narrow), fits, lambda one: one == "*", None)
+    mine, theirs = _symbols(wide), _symbols(narrow)
+    if "*" not in mine:  # most have none
+        return len(mine) == len(theirs) and all(map(fits, mine, theirs))
+    return _reaches(mine, theirs, fits, lambda one: one == "*", None)
 
 
 def may_meet(one: Text, other: Text) -> bool:

@@ -1,6 +1,7 @@
 """What holds of every adoption, judged by what templates mean in each deployment.
 
-A drawn template is expanded, so that its credentials are as people write them, and adopted.
+A drawn template is expanded, so that its credentials are as people write them, and adopted; all
+laws look at it.
 """
 
 from __future__ import annotations
@@ -8,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from random import Random
+from typing import NamedTuple
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from evaluator import Deployment, credential, generated_name, key_arn, lookup, secret_arn, unroll
 from hand_work import worked_over
-from laws import context, shared_law
+from laws import context, slow_law
 from macro.adoption.access import READ
 from macro.adoption.adopt import Adoption, adopt
 from macro.adoption.hand_written import find_hand_written
@@ -31,6 +33,33 @@ def by_hand(stack: Stack) -> Json:
     expansion = expand(stack.template, context(stack))
     assume(not expansion.problems and expansion.containers)
     return apply(stack.template, expansion.edits)
+
+
+class Adopted(NamedTuple):
+    """A stack, its template as if it had been written without shorthand, and what adopting it
+    comes to."""
+
+    stack: Stack
+    template: Json
+    adoption: Adoption
+
+
+@slow_law
+@given(stacks(), st.integers(0, 999), st.booleans())
+def test_laws(stack: Stack, seed: int, narrow: bool) -> None:
+    template = by_hand(stack)
+    adopted = Adopted(stack, template, adopt(template, context(stack)))
+    for law_of_all in LAWS:
+        law_of_all(adopted)
+    policies_that_people_have_changed_allow_what_they_did(stack, template, Random(seed), narrow)
+
+
+@slow_law
+@given(opaque_stacks())
+def test_laws_where_values_are_not_known(stack: Stack) -> None:
+    template = by_hand(stack)
+    adopted = Adopted(stack, template, adopt(template, context(stack)))
+    expanding_what_is_adopted_gives_the_access_that_was_there(adopted)
 
 
 def again(stack: Stack, template: Json, adoption: Adoption) -> Json:
@@ -68,81 +97,53 @@ def check_access(stack: Stack, before: Json, after: Json) -> None:
                 assert one.may_decrypt(role, key) <= other.may_decrypt(role, key), (role, key)
 
 
-def check_adopted(stack: Stack, *, registry_table: bool = False) -> None:
-    """Expanding what is adopted gives the access that was there."""
-    template = by_hand(stack)
-    adoption = adopt(template, context(stack), registry_table=registry_table)
+def expanding_what_is_adopted_gives_the_access_that_was_there(adopted: Adopted) -> None:
+    stack, template, adoption = adopted
     assume(adoption.edits)
     check_access(stack, template, again(stack, template, adoption))
 
 
-@shared_law
-@given(stacks())
-def test_expanding_what_is_adopted_gives_the_access_that_was_there(stack: Stack) -> None:
-    check_adopted(stack)
-
-
-@shared_law
-@given(opaque_stacks())
-def test_the_same_where_values_are_not_known(stack: Stack) -> None:
-    check_adopted(stack)
-
-
-@shared_law
-@given(stacks())
-def test_adopting_an_expansion_gives_back_the_shorthand(stack: Stack) -> None:
+def every_container_gets_back_its_shorthand(adopted: Adopted) -> None:
     """Every container whose credentials are written out gets a block, with the same image; what is
     left is reported."""
-    template = by_hand(stack)
+    stack, template, adoption = adopted
     assert isinstance(template, dict)
     found = list(find_hand_written(Lookup(template, context(stack))))
-    adoption = adopt(template, context(stack))
     assert adoption.problems == ()
     assert "PI653" not in {note.code for note in adoption.notes}, adoption.notes
     left = {note.path for note in adoption.notes if note.code == "PI651"}
     assert {one.container.path for one in found if one.path not in left} == {*adoption.containers}
-    adopted = apply(template, adoption.edits)
+    after = apply(template, adoption.edits)
     for one in found:
         if one.path not in left:
             path = one.container.path
-            assert at(adopted, (*path, "PrivateImage", "Image")) == at(template, (*path, "Image"))
-    assert get(adopted, "Transform") or not adoption.edits
+            assert at(after, (*path, "PrivateImage", "Image")) == at(template, (*path, "Image"))
+    assert get(after, "Transform") or not adoption.edits
 
 
-@shared_law
-@given(stacks())
-def test_adopting_an_expansion_takes_back_what_it_granted(stack: Stack) -> None:
+def what_an_expansion_granted_is_taken_back(adopted: Adopted) -> None:
     """Where nothing is reported to stay, no statement does."""
-    template = by_hand(stack)
-    adoption = adopt(template, context(stack))
-    assume(adoption.edits)
-    assert "PI653" not in {note.code for note in adoption.notes}
+    _, template, adoption = adopted
     if not adoption.notes:
         assert READ not in json.dumps(apply(template, adoption.edits))
 
 
-@shared_law
-@given(stacks())
-def test_the_registry_table_changes_nothing(stack: Stack) -> None:
-    check_adopted(stack, registry_table=True)
+def the_registry_table_changes_nothing(adopted: Adopted) -> None:
+    stack, template, _ = adopted
+    adoption = adopt(template, context(stack), registry_table=True)
+    expanding_what_is_adopted_gives_the_access_that_was_there(Adopted(stack, template, adoption))
 
 
-@shared_law
-@given(stacks())
-def test_adopting_twice_is_adopting_once(stack: Stack) -> None:
-    template = by_hand(stack)
-    adoption = adopt(template, context(stack))
-    assume(adoption.edits)
+def adopting_twice_is_adopting_once(adopted: Adopted) -> None:
+    stack, template, adoption = adopted
     # With what has gone, nothing may be in the way any more of a container that was left.
-    assume("PI651" not in {note.code for note in adoption.notes})
-    second = adopt(apply(template, adoption.edits), context(stack))
-    assert second.edits == ()
+    if "PI651" not in {note.code for note in adoption.notes}:
+        second = adopt(apply(template, adoption.edits), context(stack))
+        assert second.edits == ()
 
 
-@shared_law
-@given(stacks())
-def test_narrowing_leaves_what_containers_need(stack: Stack) -> None:
-    template = by_hand(stack)
+def narrowing_leaves_what_containers_need(adopted: Adopted) -> None:
+    stack, template, _ = adopted
     adoption = adopt(template, context(stack), narrow=True)
     assume(adoption.edits)
     after = again(stack, template, adoption)
@@ -162,16 +163,23 @@ def test_narrowing_leaves_what_containers_need(stack: Stack) -> None:
                     assert other.may_decrypt(role, key)
 
 
-@shared_law
-@given(stacks(), st.integers(0, 999), st.booleans())
-def test_policies_that_people_have_changed_allow_what_they_did(
-    stack: Stack, seed: int, narrow: bool
+LAWS = (
+    every_container_gets_back_its_shorthand,
+    expanding_what_is_adopted_gives_the_access_that_was_there,
+    what_an_expansion_granted_is_taken_back,
+    the_registry_table_changes_nothing,
+    adopting_twice_is_adopting_once,
+    narrowing_leaves_what_containers_need,
+)
+
+
+def policies_that_people_have_changed_allow_what_they_did(
+    stack: Stack, written: Json, random: Random, narrow: bool
 ) -> None:
     """No access is lost but, with `narrow`, such as no container needs; and none is won but to the
     secrets and the keys of containers."""
-    written = by_hand(stack)
     assert isinstance(written, dict)
-    template = worked_over(written, Random(seed))
+    template = worked_over(written, random)
     adoption = adopt(template, context(stack), narrow=narrow)
     assume(adoption.edits)
     after = again(stack, template, adoption)

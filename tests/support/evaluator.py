@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 from uuid import NAMESPACE_URL, uuid5
@@ -309,6 +309,7 @@ class Deployment:
         self._mappings = template.get("Mappings", {})
         self._truth: dict[str, bool] = {}
         self._properties: dict[str, dict[str, Json]] = {}
+        self._waits: dict[str, frozenset[str]] = {}
         self.resources: dict[str, dict[str, Json]] = {
             logical_id: self._settle({k: v for k, v in body.items() if k != "Condition"})
             for logical_id, body in template["Resources"].items()
@@ -360,9 +361,14 @@ class Deployment:
         known = self.resources.keys() | self.account.parameters.keys() | PSEUDO_PARAMETERS.keys()
         return {
             (logical_id, name)
-            for logical_id, body in self.resources.items()
-            for name in waits_for(body) - known
+            for logical_id in self.resources
+            for name in self._waits_for(logical_id) - known
         }
+
+    def _waits_for(self, logical_id: str) -> frozenset[str]:
+        if logical_id not in self._waits:
+            self._waits[logical_id] = frozenset(waits_for(self.resources[logical_id]))
+        return self._waits[logical_id]
 
     def before(self, logical_id: str) -> set[str]:
         """All resources that are complete before CloudFormation starts on this one, and itself."""
@@ -370,7 +376,7 @@ class Deployment:
         pending = {logical_id}
         while pending:
             found |= pending
-            named = {name for done in pending for name in waits_for(self.resources[done])}
+            named = {name for done in pending for name in self._waits_for(done)}
             pending = (named & self.resources.keys()) - found
         return found
 
@@ -578,12 +584,26 @@ class Deployment:
     def aliases(self, key: str) -> list[str]:
         """The names of all aliases of a key (ARN), the template's and others."""
         names = [name for name, target in self.account.aliases.items() if target == key]
-        for logical_id, body in self.resources.items():
-            if body["Type"] == "AWS::KMS::Alias":
-                properties = self.properties(logical_id)
-                if properties["TargetKeyId"] in (key, key.split("/")[1]):
-                    names.append(properties["AliasName"])
-        return names
+        targets = key, key.split("/")[1]
+        return names + [name for name, target in self._own_aliases if target in targets]
+
+    @cached_property
+    def _own_aliases(self) -> list[tuple[str, str]]:
+        """The name of each alias of the template, with the key that it is of."""
+        aliases = [
+            self.properties(logical_id)
+            for logical_id, body in self.resources.items()
+            if body["Type"] == "AWS::KMS::Alias"
+        ]
+        return [(alias["AliasName"], alias["TargetKeyId"]) for alias in aliases]
+
+    @cached_property
+    def _grants_of(self) -> dict[str, list[Grant]]:
+        """The statements on each role."""
+        found: dict[str, list[Grant]] = {}
+        for grant in self.grants:
+            found.setdefault(grant.role, []).append(grant)
+        return found
 
     def _may(
         self,
@@ -596,9 +616,8 @@ class Deployment:
         carriers = self.before(before) if before else self.resources.keys()
         effects = {
             grant.effect
-            for grant in self.grants
-            if grant.role == role
-            and grant.carrier in carriers
+            for grant in self._grants_of.get(role, ())
+            if grant.carrier in carriers
             and any(_like(pattern.lower(), action.lower()) for pattern in grant.actions)
             and any(_like(pattern, resource) for pattern in grant.resources)
             and _meets(context, grant.conditions)
@@ -645,8 +664,12 @@ def _texts(value: Json) -> tuple[str, ...]:
 
 def _like(pattern: str, value: str) -> bool:
     """IAM's wildcard match: `*` any characters, `?` one."""
-    expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.fullmatch(expression, value) is not None
+    return _expression(pattern).fullmatch(value) is not None
+
+
+@lru_cache(maxsize=1000)
+def _expression(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."))
 
 
 def _meets(

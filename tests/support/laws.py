@@ -26,8 +26,8 @@ law = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
-# For laws that are many: each draws its own templates, all together more than one law does.
-shared_law = settings(law, max_examples=MOST // 5)
+# For laws of what is slow: an adoption proves itself, which takes ten times as long as to expand.
+slow_law = settings(law, max_examples=MOST // 4)
 
 
 def context(stack: Stack) -> Context:
