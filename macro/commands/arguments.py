@@ -344,7 +344,11 @@ def _add_login(commands: _Commands[argparse.ArgumentParser]) -> None:
         "registry", metavar="REGISTRY", help="the registry's host, as in the names of images"
     )
     command.add_argument(
-        "--username", metavar="NAME", required=True, help="the username (no default: required)"
+        "-u",
+        "--username",
+        metavar="NAME",
+        required=True,
+        help="the username (no default: required)",
     )
     command.add_argument(
         "--password-stdin",

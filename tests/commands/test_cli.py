@@ -203,7 +203,7 @@ def test_a_command_without_its_extra_names_it(
     ("arguments", "said"),
     [
         (["verify"], "the following arguments are required"),
-        (["login", "quay.io"], "the following arguments are required: --username"),
+        (["login", "quay.io"], "the following arguments are required: -u/--username"),
         (["login", "quay.io", "--username", "x", "--password", "hunter2"], "--password-stdin\n"),
         (["login", "quay.io", "--username", "x", "--password=hunter2"], "--password-stdin\n"),
     ],

@@ -223,6 +223,7 @@ ARGUMENTS = ["login", "quay.io", "--username", "reader", "--password-stdin"]
         [*ARGUMENTS, "--tag", "hunter2"],
         [*ARGUMENTS, "--username", "reader:hunter2"],
         [*ARGUMENTS, "--username", "hunter2\x1b"],
+        [*ARGUMENTS, "-u", "reader:hunter2"],
     ],
 )
 def test_an_argument_that_may_be_a_password_is_not_repeated(

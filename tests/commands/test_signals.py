@@ -100,7 +100,7 @@ def ended(
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("kind", [*PEERS, "token service"])
 def test_login_ends_while_a_registry_holds_it_up(kind: str, number: int, tmp_path: Path) -> None:
-    options = ["--username", "reader", "--password-stdin"]
+    options = ["-u", "reader", "--password-stdin"]
     with holding(*PEERS.get(kind, PEERS["headers"])) as (host, asked), sending_to(host) as registry:
         named = registry if kind == "token service" else host
         ended(["login", named, *options], tmp_path, asked, number)
