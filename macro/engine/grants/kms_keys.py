@@ -39,7 +39,7 @@ from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource, completed_by, unseen
 from macro.engine.template.stack import Site, Sought, Stack
 
-_KEYS = ("AWS::KMS::Key", "AWS::KMS::ReplicaKey")
+KEYS = ("AWS::KMS::Key", "AWS::KMS::ReplicaKey")
 _ALIAS = "AWS::KMS::Alias"
 _OWN_ALIAS = "alias/aws/secretsmanager"
 _KEY_ID = r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}|mrk-[0-9a-f]{32}"
@@ -170,7 +170,7 @@ def _read(value: Json, path: Path, when: Conditions, reader: _Reader) -> Iterato
     if named := attribute(value):
         logical_id, name = named
         if found := stack.resource(logical_id, site):
-            if found.type in _KEYS:
+            if found.type in KEYS:
                 yield FoundKey(path, when, Key(arn_attribute(logical_id)))
                 return
             if found.type == _ALIAS and not name:

@@ -179,7 +179,7 @@ def _read(
             "Nothing is known about a part of this role's name: it is taken for a name without a"
         )
         message += " path."
-        cautions.append(Caution("PI906", message, _prove(text, stack)))
+        cautions.append(Caution("PI906", message, _how_to_prove(text, stack)))
     role = role._replace(
         cautions=(*role.cautions, *dict.fromkeys(cautions)),
         nameless=tuple(found for one in bearers for found in one.nameless),
@@ -264,10 +264,11 @@ def _name(sought: Sought, stack: Stack) -> _Name:
         return _Name(_after_role(text, taken))
     message = "Nothing is known about this role's value: it is taken for the ARN of a role"
     message += " without a path."
-    return _Name(_after_role(text, taken), None, (Caution("PI906", message, _prove(text, stack)),))
+    caution = Caution("PI906", message, _how_to_prove(text, stack))
+    return _Name(_after_role(text, taken), None, (caution,))
 
 
-def _prove(text: Text, stack: Stack) -> str:
+def _how_to_prove(text: Text, stack: Stack) -> str:
     """How to prove what is assumed of a role's value; that of an import or of an SSM type cannot
     be given."""
     named = (attribute(part.value) for part in text if isinstance(part, Unknown))

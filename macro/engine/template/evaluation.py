@@ -15,6 +15,9 @@ from macro.engine.template.records import NamedTuple
 MOST_VALUES = 64
 """How many values of one text are looked at; a text with more of them counts as not known."""
 
+MOST_LETTERS = 256
+"""How long a pattern may be that is looked at, since that may take more than linear time."""
+
 # What CloudFormation passes for a value that it does not know yet, in change sets with nested
 # stacks: https://github.com/aws-cloudformation/cfn-language-discussion/issues/152
 _NESTED_PLACEHOLDER = "{{IntrinsicFunction:"
@@ -186,15 +189,15 @@ class Values:
 
     def pattern(self, value: Json) -> str:
         """The `AllowedPattern` of the parameter that a value is, which CloudFormation matches with
-        the whole of what is given; "": none, or one with alternatives. That of an SSM type says
-        what the SSM parameter is called.
+        the whole of what is given; "": none, or one that is long or has alternatives. That of an
+        SSM type is for the name in SSM.
 
         Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/systems-manager-parameter-types.html
         """
         match value:
             case {"Ref": str(name)} if not _is_resolved_by_ssm(self._parameters.get(name)):
                 pattern = get(self._parameters.get(name), "AllowedPattern")
-                if isinstance(pattern, str) and "|" not in pattern:
+                if isinstance(pattern, str) and "|" not in pattern and len(pattern) <= MOST_LETTERS:
                     return pattern.removeprefix("^").removesuffix("$")
         return ""
 
