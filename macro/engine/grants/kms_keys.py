@@ -18,6 +18,7 @@ from macro.engine.template.arn import (
     arn_of,
     in_own_account,
     read_arn,
+    refuse_arn_within,
     refuse_type,
 )
 from macro.engine.template.choices import branches, chosen, leaves
@@ -273,6 +274,7 @@ def _combined(value: Json, text: Text, texts: tuple[Text, ...], reader: _Reader)
 def _key(value: Json, text: Text, known: Text, reader: _Reader) -> tuple[str, Key | None]:
     """The form of one text, and the key that it names; None: AWS's own."""
     secret, taken = reader.secret, reader.site.loop_variables
+    refuse_arn_within(known, reader.site, reader.stack, "PI310")
     match known:
         case (str(head), *_) if head.startswith("arn:"):
             return _key_by_arn(value, text, known, reader)

@@ -11,6 +11,7 @@ from macro.engine.template.arn import (
     ROLE_ARN,
     in_another_account,
     read_arn,
+    refuse_arn_within,
     refuse_type,
 )
 from macro.engine.template.choices import Fork, chosen
@@ -238,6 +239,7 @@ def _name(sought: Sought, stack: Stack) -> _Name:
     """
     known, text, _, site = sought
     taken = site.loop_variables
+    refuse_arn_within(known, site, stack, "PI402")
     match known:
         case ():
             raise InvalidValueError("PI402", "The role is empty.", _FIX)
