@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 
 from macro.engine.template.conditions import Conditions, ConditionSolver, Domain
@@ -118,8 +118,7 @@ class Values:
                 found = self.parameter(name)
                 if found is None or len(found.values) != 1 or not found.values[0]:
                     return None
-                items = [item.strip() for item in found.values[0].split(",")]
-                return _Found(tuple(dict.fromkeys(items)), found.defaults)
+                return _Found(tuple(dict.fromkeys(_items(found.values[0]))), found.defaults)
             case {"Fn::FindInMap": [name, top, second, *_]}:
                 keys = [self._texts(key, turn) for key in (name, top, second)]
                 if any(key is None or len(key.values) != 1 for key in keys):
@@ -236,13 +235,17 @@ class Values:
             case {"Fn::Select": [index, {"Fn::Split": [str(separator), source]}]}:
                 possible = self.known(parse_text(source, variables), turn, when, solver)
                 return _cut(possible, separator, _as_text(index))
+            case {"Fn::Join": [str(delimiter), {"Ref": str(name)}]}:
+                listed = self.parameter(name)
+                return listed and _changed(listed, lambda one: delimiter.join(_items(one)))
+            case {"Fn::Join": [str(delimiter), {"Fn::Split": [str(separator), source]}]}:
+                possible = self.known(parse_text(source, variables), turn, when, solver)
+                split = _literals(possible) if separator else None
+                return split and _changed(split, lambda one: one.replace(separator, delimiter))
             case {"Fn::Sub": _} | {"Fn::Join": _} | {"Fn::Select": _}:
                 text = parse_text(value, variables)
                 if text != (Unknown(value),):
-                    possible = self.known(text, turn, when, solver)
-                    if all(map(_is_literal, possible.texts)):
-                        values = ("".join(map(str, one)) for one in possible.texts)
-                        return _Found(tuple(values), possible.defaults)
+                    return _literals(self.known(text, turn, when, solver))
         return None
 
     def _mapped(
@@ -284,23 +287,40 @@ class Values:
         """An item of a parameter that is a list."""
         if found is None or index is None or not index.isdecimal():
             return None
-        lists = [[item.strip() for item in value.split(",")] for value in found.values]
+        lists = [_items(value) for value in found.values]
         if any(int(index) >= len(items) for items in lists):
             return None
         return _Found(tuple(items[int(index)] for items in lists), found.defaults)
+
+
+def _literals(possible: Possible) -> _Found | None:
+    """The texts, where all of them are known to the last letter."""
+    if not all(map(_is_literal, possible.texts)):
+        return None
+    return _Found(tuple("".join(map(str, text)) for text in possible.texts), possible.defaults)
+
+
+def _changed(found: _Found, change: Callable[[str], str]) -> _Found:
+    return found._replace(values=tuple(dict.fromkeys(map(change, found.values))))
+
+
+def _items(values: str) -> list[str]:
+    """The items of a parameter that is a list."""
+    return [item.strip() for item in values.split(",")]
 
 
 def _cut(possible: Possible, separator: str, index: str | None) -> _Found | None:
     """What `Fn::Select` gives of the fields that `Fn::Split` cuts."""
     if index is None or not index.isdecimal() or not separator:
         return None
-    if not all(map(_is_literal, possible.texts)):
+    found = _literals(possible)
+    if found is None:
         return None
-    fields = ["".join(map(str, text)).split(separator) for text in possible.texts]
+    fields = [text.split(separator) for text in found.values]
     if any(int(index) >= len(parts) for parts in fields):
         return None
     values = dict.fromkeys(parts[int(index)] for parts in fields)
-    return _Found(tuple(values), possible.defaults)
+    return _Found(tuple(values), found.defaults)
 
 
 def _is_completed(mapping: dict[str, Json]) -> bool:
