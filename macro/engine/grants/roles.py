@@ -318,15 +318,20 @@ def _name_in_arn(text: Text, known: Text, site: Site, stack: Stack) -> _Name:
             "Let its owner grant access to the secret and write Grant: false, or use a role of"
             " this account.",
         )
+    _check_letters(arn.resource)
     return _last_name(text, known, site)
 
 
 def _name_by_name(text: Text, known: Text, site: Site) -> _Name:
     """The role of a name; a path before it, which `Roles` does not take, is left out."""
-    if not re.fullmatch(r"[\w+=,.@/-]*", literal_parts(known), re.ASCII):
+    _check_letters(known)
+    return _last_name(text, known, site)
+
+
+def _check_letters(name: Text) -> None:
+    if not re.fullmatch(r"[\w+=,.@/-]*", literal_parts(name), re.ASCII):
         message = "A role's name can contain only letters, digits and +=,.@-_."
         raise InvalidValueError("PI402", message, _FIX)
-    return _last_name(text, known, site)
 
 
 def _last_name(text: Text, known: Text, site: Site) -> _Name:
