@@ -7,6 +7,7 @@ from itertools import chain, groupby
 
 from macro.engine.grants.additions import Placed
 from macro.engine.grants.boundaries import boundary_warnings
+from macro.engine.grants.key_policies import key_policy_warnings
 from macro.engine.grants.needs import Need, Vacancy, read_grants, read_needs
 from macro.engine.grants.permissions import Grant
 from macro.engine.grants.placement import place
@@ -123,7 +124,11 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
     )
     uncalled = note_on_calls(template, macro) if any(task.needs_transform for task in tasks) else ()
     policies = [placed.policy for placed in placement.policies]
-    of_roles = [*boundary_warnings(policies, settings.role, stack), *trust_warnings(policies)]
+    of_roles = [
+        *boundary_warnings(policies, settings.role, stack),
+        *trust_warnings(policies),
+        *key_policy_warnings(policies, stack),
+    ]
     warnings = tuple(
         dict.fromkeys(
             [*(warning for task in tasks for warning in task.warnings), *of_roles, *uncalled]

@@ -367,6 +367,13 @@ CODES = {
         "A role that the service which pulls may not assume",
         "The trust policy is that of a role for something else, such as instances or functions.",
     ),
+    "PI914": (
+        "A key policy that gives the grant no effect",
+        (
+            "The policy of a key in the template names administrators or other roles, and leaves"
+            " out the account's root, without which IAM policies do not count."
+        ),
+    ),
 }
 
 WARNINGS = ("PI6", "PI9")

@@ -112,3 +112,49 @@ def test_a_dependency_that_the_author_has_written_is_not_written_again(own: Json
     expansion = expand(template)
     assert expansion.problems == ()
     assert get(apply(template, expansion.edits), "Resources", "Task", "DependsOn") == own
+
+
+@pytest.mark.parametrize(("length", "warned"), [(256, []), (257, ["PI906"])])
+def test_a_pattern_of_great_length_proves_nothing(length: int, warned: list[str]) -> None:
+    head, tail = "arn:aws:iam::", ":role/[a-z]+"
+    pattern = head + "1" * (length - len(head) - len(tail)) + tail
+    task: Json = {
+        "ExecutionRoleArn": {"Ref": "Role"},
+        "ContainerDefinitions": [
+            {"PrivateImage": {"Image": "quay.io/a/b", "Secret": "registry/web"}}
+        ],
+    }
+    expansion = expand(
+        {
+            "Transform": "PrivateImage",
+            "Parameters": {"Role": {"Type": "String", "AllowedPattern": pattern}},
+            "Resources": {"Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": task}},
+        }
+    )
+    assert [warning.code for warning in expansion.warnings] == warned
+
+
+def test_many_wildcards_in_a_boundary_take_no_more_steps_than_few() -> None:
+    """The pattern, as a regular expression, would be tried in more ways than there is time for."""
+    boundary: Json = {"Statement": {"Effect": "Allow", "Action": "*?" * 14 + "z", "Resource": "*"}}
+    role: Json = {"AssumeRolePolicyDocument": {}, "PermissionsBoundary": {"Ref": "Boundary"}}
+    task: Json = {
+        "ExecutionRoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+        "ContainerDefinitions": [
+            {"PrivateImage": {"Image": "quay.io/a/b", "Secret": "registry/web"}}
+        ],
+    }
+    expansion = expand(
+        {
+            "Transform": "PrivateImage",
+            "Resources": {
+                "Boundary": {
+                    "Type": "AWS::IAM::ManagedPolicy",
+                    "Properties": {"PolicyDocument": boundary},
+                },
+                "Role": {"Type": "AWS::IAM::Role", "Properties": role},
+                "Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": task},
+            },
+        }
+    )
+    assert "PI909" in [warning.code for warning in expansion.warnings]

@@ -30,6 +30,7 @@ CASES = {
     "PI203": "problem-image-of-unknown-registry",
     "PI906": "secret-import",
     "PI912": "secret-name-that-parameters-decide",
+    "PI914": "key-policy-without-the-account",
     "PI903": "secret-parameter-default",
     "PI109": "problem-fn-transform-without-grant-false",
     "PI501": "problem-too-many-resources",

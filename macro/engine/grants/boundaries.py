@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from macro.engine.grants.permissions import Policy
+from macro.engine.grants.policy_statements import allows_somewhere
 from macro.engine.grants.roles import CreatedRole, NamedRole
 from macro.engine.shorthand.role_settings import RoleSettings
 from macro.engine.template.choices import branches
 from macro.engine.template.conditions import ALWAYS
-from macro.engine.template.document import Json, Path, get, intrinsic
+from macro.engine.template.document import Json, Path, intrinsic
 from macro.engine.template.intrinsics import Text, attribute, is_text, parse_text, ref
 from macro.engine.template.problems import Problem
 from macro.engine.template.resources import Resource
@@ -35,8 +36,9 @@ def boundary_warnings(
             found = _of_template(boundary, site, stack)
             if found is None:
                 continue
+            document = found.property("PolicyDocument")
             actions = sorted({permission.action for permission in policy.permissions})
-            for action in (action for action in actions if not _may_allow(found, action)):
+            for action in (action for action in actions if not allows_somewhere(document, action)):
                 message = f"The permissions boundary {found.logical_id} does not allow {action}."
                 fix = f"Allow {action} in the boundary, for the secrets and keys of its roles."
                 yield Problem("PI909", at, message, fix)
@@ -105,46 +107,3 @@ def _path_and_name(arn: Text) -> tuple[str, Text]:
             rest = arn[index + 1 :]
             return found[1], (found[2], *rest) if found[2] else rest
     return "", ()
-
-
-def _may_allow(boundary: Resource, action: str) -> bool:
-    """Whether the policy allows the action on some resource, as far as known."""
-    statements = get(boundary.property("PolicyDocument"), "Statement")
-    listed = statements if isinstance(statements, list) else [statements]
-    if any(_denies(statement, action) for statement in listed):
-        return False
-    return any(_statement_may_allow(statement, action) for statement in listed)
-
-
-def _denies(statement: Json, action: str) -> bool:
-    """Whether a statement denies the action on all resources, whatever the circumstances."""
-    if not isinstance(statement, dict) or statement.get("Effect") != "Deny":
-        return False
-    everywhere = statement.get("Resource") in ("*", ["*"]) and "Condition" not in statement
-    if "NotAction" in statement:
-        return everywhere and not _matches(statement["NotAction"], action, unknown=True)
-    return everywhere and _matches(statement.get("Action"), action, unknown=False)
-
-
-def _statement_may_allow(statement: Json, action: str) -> bool:
-    if not isinstance(statement, dict) or intrinsic(statement):
-        return True  # only CloudFormation knows
-    if statement.get("Effect") == "Deny":
-        return False
-    if "NotAction" in statement:
-        return not _matches(statement["NotAction"], action, unknown=False)
-    return _matches(statement.get("Action"), action, unknown=True)
-
-
-def _matches(patterns: Json, action: str, *, unknown: bool) -> bool:
-    """Whether an action is one of those that a statement lists; `unknown` is the answer for what
-    only CloudFormation knows."""
-    for pattern in patterns if isinstance(patterns, list) else [patterns]:
-        if not isinstance(pattern, str):
-            if unknown:
-                return True
-            continue
-        expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-        if re.fullmatch(expression, action, re.IGNORECASE):
-            return True
-    return False

@@ -13,11 +13,11 @@ from macro.engine.grants.secret_forms import REGION
 from macro.engine.grants.secrets import Secret, give_arn, open_reference
 from macro.engine.template.arn import (
     KEY_ARN,
-    Arn,
     arn_fields,
     arn_of,
     in_own_account,
     read_arn,
+    refuse_arn_within,
     refuse_type,
 )
 from macro.engine.template.choices import branches, chosen, leaves
@@ -39,7 +39,7 @@ from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource, completed_by, unseen
 from macro.engine.template.stack import Site, Sought, Stack
 
-_KEYS = ("AWS::KMS::Key", "AWS::KMS::ReplicaKey")
+KEYS = ("AWS::KMS::Key", "AWS::KMS::ReplicaKey")
 _ALIAS = "AWS::KMS::Alias"
 _OWN_ALIAS = "alias/aws/secretsmanager"
 _KEY_ID = r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}|mrk-[0-9a-f]{32}"
@@ -170,10 +170,12 @@ def _read(value: Json, path: Path, when: Conditions, reader: _Reader) -> Iterato
     if named := attribute(value):
         logical_id, name = named
         if found := stack.resource(logical_id, site):
-            if found.type in _KEYS:
+            if found.type in KEYS:
+                _check_region(_STACK_REGION, reader)
                 yield FoundKey(path, when, Key(arn_attribute(logical_id)))
                 return
             if found.type == _ALIAS and not name:
+                _check_region(_STACK_REGION, reader)
                 yield from _followed(found, path, when, reader)
                 return
             refuse_type(found, name, "PI310", "key", _FIX)
@@ -183,7 +185,7 @@ def _read(value: Json, path: Path, when: Conditions, reader: _Reader) -> Iterato
     possible = stack.known(text, site, when)
     if len(possible.texts) == 1:
         outside = when
-        for alias in _aliases_named(Sought(possible.texts[0], text, when, site), stack):
+        for alias in _aliases_named(Sought(possible.texts[0], text, when, site), reader):
             own = stack.holds_at(alias.when, site.turn)
             if not stack.solver.possible(stack.holds_at(outside, site.turn).both(own)):
                 continue
@@ -208,18 +210,23 @@ def _followed(alias: Resource, path: Path, when: Conditions, reader: _Reader) ->
             yield from _read_value(target, path, holds, following)
 
 
-def _aliases_named(sought: Sought, stack: Stack) -> list[Resource]:
-    """The aliases of the template that a text names, by name or by ARN.
+def _aliases_named(sought: Sought, reader: _Reader) -> list[Resource]:
+    """The aliases of the template that a text names, by name or by ARN, in the stack's Region.
 
     One that has the name in some deployments alone is no matter: what is granted by an alias's name
     is right whichever key has it.
     """
+    stack = reader.stack
     name, written = sought.text, arn_fields(sought.written)
+    region = parse_text(reader.secret.region)
     if name and isinstance(name[0], str) and name[0].startswith("arn:"):
         arn = arn_fields(name)
         if arn is None or not in_own_account(arn, stack.context):
             return []
+        region = arn.region
         sought = sought._replace(text=arn.resource, written=written.resource if written else ())
+    if region not in (_STACK_REGION, (stack.context.region,)):
+        return []
     match sought.text:
         case (Unknown(value),) if named := attribute(value):
             # An ARN that ends in Ref to an alias, which is the alias's name.
@@ -273,6 +280,7 @@ def _combined(value: Json, text: Text, texts: tuple[Text, ...], reader: _Reader)
 def _key(value: Json, text: Text, known: Text, reader: _Reader) -> tuple[str, Key | None]:
     """The form of one text, and the key that it names; None: AWS's own."""
     secret, taken = reader.secret, reader.site.loop_variables
+    refuse_arn_within(known, reader.site, reader.stack, "PI310")
     match known:
         case (str(head), *_) if head.startswith("arn:"):
             return _key_by_arn(value, text, known, reader)
@@ -298,14 +306,27 @@ def _key(value: Json, text: Text, known: Text, reader: _Reader) -> tuple[str, Ke
     return "arn", Key(value, cautions=(caution,))
 
 
-def _is_elsewhere(arn: Arn, reader: _Reader) -> bool:
-    """Whether a key's Region is known not to be the secret's.
+_STACK_REGION: Text = (Unknown(REGION),)
+
+
+def _known_region(region: Text, stack: Stack) -> str | None:
+    """A Region, as far as it is known."""
+    return stack.context.region if region == _STACK_REGION else literal(region)
+
+
+def _check_region(region: Text, reader: _Reader) -> None:
+    """Raises where a key's Region is known not to be the secret's.
 
     Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/create-manage-multi-region-secrets.html
     """
-    region = reader.secret.region
-    own = reader.stack.context.region if region == REGION else literal(parse_text(region))
-    return None not in (own, literal(arn.region)) and own != literal(arn.region)
+    stack = reader.stack
+    own, other = (_known_region(one, stack) for one in (parse_text(reader.secret.region), region))
+    if None not in (own, other) and own != other:
+        raise InvalidValueError(
+            "PI310",
+            "The key is of another Region than the secret that it should open.",
+            "Write the key of the secret's own Region; a multi-Region key has one in each.",
+        )
 
 
 def _check_alias(name: Text) -> None:
@@ -324,12 +345,8 @@ def _check_alias(name: Text) -> None:
 
 def _key_by_arn(value: Json, text: Text, known: Text, reader: _Reader) -> tuple[str, Key | None]:
     arn = read_arn(known, KEY_ARN, reader.stack.context)
-    if arn and _is_elsewhere(arn, reader):
-        raise InvalidValueError(
-            "PI310",
-            "The key is of another Region than the secret that it should open.",
-            "Write the key of the secret's own Region; a multi-Region key has one in each.",
-        )
+    if arn:
+        _check_region(arn.region, reader)
     match arn and arn.resource:
         case (str(head), *_) if head.startswith("alias/"):
             assert arn

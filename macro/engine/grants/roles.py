@@ -11,6 +11,7 @@ from macro.engine.template.arn import (
     ROLE_ARN,
     in_another_account,
     read_arn,
+    refuse_arn_within,
     refuse_type,
 )
 from macro.engine.template.choices import Fork, chosen
@@ -179,7 +180,7 @@ def _read(
             "Nothing is known about a part of this role's name: it is taken for a name without a"
         )
         message += " path."
-        cautions.append(Caution("PI906", message, _prove(text, stack)))
+        cautions.append(Caution("PI906", message, _how_to_prove(text, stack)))
     role = role._replace(
         cautions=(*role.cautions, *dict.fromkeys(cautions)),
         nameless=tuple(found for one in bearers for found in one.nameless),
@@ -238,6 +239,7 @@ def _name(sought: Sought, stack: Stack) -> _Name:
     """
     known, text, _, site = sought
     taken = site.loop_variables
+    refuse_arn_within(known, site, stack, "PI402")
     match known:
         case ():
             raise InvalidValueError("PI402", "The role is empty.", _FIX)
@@ -264,10 +266,11 @@ def _name(sought: Sought, stack: Stack) -> _Name:
         return _Name(_after_role(text, taken))
     message = "Nothing is known about this role's value: it is taken for the ARN of a role"
     message += " without a path."
-    return _Name(_after_role(text, taken), None, (Caution("PI906", message, _prove(text, stack)),))
+    caution = Caution("PI906", message, _how_to_prove(text, stack))
+    return _Name(_after_role(text, taken), None, (caution,))
 
 
-def _prove(text: Text, stack: Stack) -> str:
+def _how_to_prove(text: Text, stack: Stack) -> str:
     """How to prove what is assumed of a role's value; that of an import or of an SSM type cannot
     be given."""
     named = (attribute(part.value) for part in text if isinstance(part, Unknown))
@@ -315,15 +318,20 @@ def _name_in_arn(text: Text, known: Text, site: Site, stack: Stack) -> _Name:
             "Let its owner grant access to the secret and write Grant: false, or use a role of"
             " this account.",
         )
+    _check_letters(arn.resource)
     return _last_name(text, known, site)
 
 
 def _name_by_name(text: Text, known: Text, site: Site) -> _Name:
     """The role of a name; a path before it, which `Roles` does not take, is left out."""
-    if not re.fullmatch(r"[\w+=,.@/-]*", literal_parts(known), re.ASCII):
+    _check_letters(known)
+    return _last_name(text, known, site)
+
+
+def _check_letters(name: Text) -> None:
+    if not re.fullmatch(r"[\w+=,.@/-]*", literal_parts(name), re.ASCII):
         message = "A role's name can contain only letters, digits and +=,.@-_."
         raise InvalidValueError("PI402", message, _FIX)
-    return _last_name(text, known, site)
 
 
 def _last_name(text: Text, known: Text, site: Site) -> _Name:

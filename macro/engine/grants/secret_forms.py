@@ -17,6 +17,7 @@ from macro.engine.template.arn import (
     in_another_account,
     in_own_account,
     read_arn,
+    refuse_arn_within,
     ssm_parameter,
 )
 from macro.engine.template.document import Json, Path
@@ -93,6 +94,7 @@ def read_form(sought: Sought, reader: Reader) -> SecretForm:
     for part in known:
         if is_dynamic(part):
             _check_dynamic_reference(part)
+    refuse_arn_within(known, site, stack, "PI306")
     match known:
         case ():
             raise InvalidValueError("PI306", "The secret is empty.", SECRET_FIX)

@@ -20,7 +20,7 @@ from macro.engine.grants.secret_forms import (
 from macro.engine.template.arn import arn_fields, arn_of, refuse_type, ssm_parameter
 from macro.engine.template.choices import Fork, Leaf, chosen, forked, graft, leaves, written
 from macro.engine.template.conditions import ALWAYS, Conditions
-from macro.engine.template.document import NO_VALUE, Json
+from macro.engine.template.document import NO_VALUE, Json, intrinsic
 from macro.engine.template.intrinsics import (
     Text,
     Unknown,
@@ -31,6 +31,7 @@ from macro.engine.template.intrinsics import (
     literal_parts,
     parse_text,
     ref,
+    references,
     write_text,
 )
 from macro.engine.template.problems import Caution, InvalidValueError
@@ -152,6 +153,9 @@ def _read(value: Json, when: Conditions, reader: Reader) -> Fork[SecretOrError] 
         cautions=cautions + secret.cautions,
         nameless=tuple(_unique(one for form in forms for one in form.nameless)),
     )
+    if any(form.opaque for form in forms):
+        hidden = (one for one in _hidden(value, stack) if one not in secret.nameless)
+        secret = secret._replace(nameless=(*secret.nameless, *hidden))
     if len(forms) == 1 and forms[0].declared and not forms[0].complete:
         return _as_declared(secret, forms[0].declared, when, site, stack)
     return secret
@@ -164,6 +168,20 @@ def open_reference(what: str) -> InvalidValueError:
         f"Which {what} this names depends on a loop whose collection is not known.",
         "Give the collection's value with -p, or write it as a list in the template.",
     )
+
+
+def _hidden(value: Json, stack: Stack) -> list[Resource]:
+    """The secrets of the template that a value may be of which nothing is known: those that it
+    refers to within another function, or all, where only CloudFormation knows what `Ref` names."""
+    call, named = intrinsic(value), attribute(value)
+    is_reference = call is not None and call[0] in ("Ref", "Fn::GetAtt")
+    may_be_any = is_reference and (named is None or "${" in named[0])
+    names = set(references(value))
+    return [
+        one
+        for one in stack.resources
+        if one.type == SECRET_TYPE and (may_be_any or one.logical_id in names)
+    ]
 
 
 # What `Ref` gives for these is the ARN of the secret in their SecretId.

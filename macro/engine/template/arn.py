@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
-from macro.engine.template.intrinsics import Text, Unknown, join, literal, literal_parts, split
+from macro.engine.template.intrinsics import (
+    Text,
+    Unknown,
+    attribute,
+    join,
+    literal,
+    literal_parts,
+    split,
+)
 from macro.engine.template.problems import InvalidValueError
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
-from macro.engine.template.stack import Context
+from macro.engine.template.stack import Context, Site, Stack
 
 
 class Arn(NamedTuple):
@@ -116,6 +125,31 @@ def ssm_parameter() -> InvalidValueError:
         "This is a parameter of Systems Manager; registry credentials come from Secrets Manager.",
         "Store the credentials in a Secrets Manager secret and write its ARN or name.",
     )
+
+
+def refuse_arn_within(text: Text, site: Site, stack: Stack, code: str) -> None:
+    """Raises `InvalidValueError` where a text goes on with the ARN of a resource of the template,
+    or has alias/ before the name of an alias, which begins with it: no such thing exists."""
+    for before, part in pairwise(text):
+        named = attribute(part.value) if isinstance(part, Unknown) else None
+        found = stack.resource(named[0], site) if named else None
+        if named is None or found is None:
+            continue
+        fix = f"Write the reference to {found.logical_id} alone."
+        if _gives_arn(found, named[1]):
+            message = f"The ARN of {found.logical_id} is a part of another text here."
+            raise InvalidValueError(code, message, fix)
+        is_alias = found.type == "AWS::KMS::Alias" and not named[1]
+        if is_alias and isinstance(before, str) and before.endswith("alias/"):
+            message = f"The name of {found.logical_id} begins with alias/ itself."
+            raise InvalidValueError(code, message, fix)
+
+
+def _gives_arn(found: Resource, name: str) -> bool:
+    """Whether `Ref` (`name` "") or an attribute of a resource is an ARN."""
+    if found.type.startswith("AWS::SecretsManager::"):
+        return name in ("", "Id")
+    return found.type.startswith("AWS::") and name == "Arn"
 
 
 def refuse_type(found: Resource, name: str, code: str, what: str, fix: str) -> None:

@@ -67,9 +67,10 @@ MOST_STEPS = 2_000
 class ConditionSolver:
     """Answers what the `Conditions` section of a template allows.
 
-    `Fn::And`, `Fn::Or`, `Fn::Not`, `Condition` and `Fn::Equals` over parameters and literal text
-    are understood. Any other term may be true or false. A question that takes more than MOST_STEPS
-    cases is answered as if nothing were known: everything is possible, and implies nothing else.
+    `Fn::And`, `Fn::Or`, `Fn::Not`, `Condition` and `Fn::Equals` over parameters, `Fn::FindInMap`
+    and literal text are understood. Any other term may be true or false. A question that takes more
+    than MOST_STEPS cases is answered as if nothing were known: everything is possible, and implies
+    nothing else.
     """
 
     def __init__(self, section: Mapping[str, Json], domains: Mapping[str, Domain]) -> None:
@@ -77,7 +78,8 @@ class ConditionSolver:
         self._possible: dict[tuple[Conditions, tuple[tuple[str, str], ...], bool], bool] = {}
 
     def possible(self, when: Conditions, values: Mapping[str, str] | None = None) -> bool:
-        """Whether some deployment has these conditions at once, with these values of parameters."""
+        """Whether some deployment has these conditions at once, with these values of parameters (by
+        name) and of `Fn::FindInMap` (as `canonical` writes it)."""
         return self._answer(when, tuple(sorted((values or {}).items())), deployed=False)
 
     def reached(self, when: Conditions) -> bool:
@@ -266,8 +268,8 @@ def _conditions_in(node: Json) -> list[str]:
 
 
 def _sides(term: Json) -> list[tuple[str, bool]] | None:
-    """The two sides of an `Fn::Equals`, each with whether it is a parameter; None where a side is
-    neither a parameter nor literal text."""
+    """The two sides of an `Fn::Equals`, each with whether it is a variable: a parameter, or an
+    `Fn::FindInMap`; None where a side is neither that nor literal text."""
     match term:
         case {"Fn::Equals": [one, other]}:
             sides = [_side(one), _side(other)]
@@ -282,6 +284,8 @@ def _side(value: Json) -> tuple[str, bool] | None:
         case {"Fn::Sub": str(text)} if text.startswith("${") and text.count("${") == 1:
             name = text[2:].removesuffix("}").strip()
             return (name, True) if text.endswith("}") and name.replace("::", "").isalnum() else None
+        case {"Fn::FindInMap": _}:
+            return canonical(value), True  # what is written alike has one value in a deployment
         case bool():
             return str(value).lower(), False
         case str() | int() | float() if "{{resolve:" not in str(value):

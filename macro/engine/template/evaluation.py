@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 
 from macro.engine.template.conditions import Conditions, ConditionSolver, Domain
 from macro.engine.template.document import Json, canonical, get, section
 from macro.engine.template.intrinsics import Text, Unknown, join, parse_text
-from macro.engine.template.loops import Turn
+from macro.engine.template.loops import Turn, fill
 from macro.engine.template.records import NamedTuple
 
 MOST_VALUES = 64
 """How many values of one text are looked at; a text with more of them counts as not known."""
+
+MOST_LETTERS = 256
+"""How long a pattern may be that is looked at, since that may take more than linear time."""
 
 # What CloudFormation passes for a value that it does not know yet, in change sets with nested
 # stacks: https://github.com/aws-cloudformation/cfn-language-discussion/issues/152
@@ -69,21 +72,29 @@ class Values:
         given = _as_text(self._given.get(name))
         if given is not None and not _is_masked(given):
             return _Found((given,))
-        allowed = declared.get("AllowedValues")
-        if isinstance(allowed, list) and all(_as_text(one) is not None for one in allowed):
-            return _Found(tuple(_as_text(one) or "" for one in allowed))
+        allowed = self._allowed(name)
+        if allowed is not None and not self._is_list(name):
+            return _Found(allowed)
         default = _as_text(declared.get("Default"))
         if name in self._given or default is None:
             return None
         return _Found((default,), (name,))
 
+    def _allowed(self, name: str) -> tuple[str, ...] | None:
+        """The `AllowedValues` of a parameter; of a list, those of each item."""
+        allowed = get(self._parameters.get(name), "AllowedValues")
+        if not isinstance(allowed, list) or any(_as_text(one) is None for one in allowed):
+            return None
+        return tuple(_as_text(one) or "" for one in allowed)
+
+    def _is_list(self, name: str) -> bool:
+        kind = get(self._parameters.get(name), "Type")
+        return isinstance(kind, str) and kind.startswith(("CommaDelimitedList", "List<"))
+
     def _is_of_text(self, name: str) -> bool:
         """Whether `Ref` of the parameter gives text that may be a name or an ARN."""
-        kind = get(self._parameters.get(name), "Type")
-        return not (
-            isinstance(kind, str)
-            and (kind in ("Number", "CommaDelimitedList") or kind.startswith("List<"))
-        )
+        is_number = get(self._parameters.get(name), "Type") == "Number"
+        return not is_number and not self._is_list(name)
 
     def domains(self) -> dict[str, Domain]:
         """What is known of each parameter and pseudo parameter, for questions about conditions.
@@ -96,12 +107,10 @@ class Values:
         }
         for name, declared in self._parameters.items():
             found = self.parameter(name)
-            allowed = get(declared, "AllowedValues")
             values = found.values if found and not found.defaults else None
             deployed = values[0] if values and len(values) == 1 and name in self._given else None
-            listed = isinstance(allowed, list) and not _is_resolved_by_ssm(declared)
-            texts = tuple(_as_text(one) or "" for one in allowed) if listed else None  # type: ignore[union-attr]
-            domains[name] = Domain(texts, deployed)
+            is_one = not _is_resolved_by_ssm(declared) and not self._is_list(name)
+            domains[name] = Domain(self._allowed(name) if is_one else None, deployed)
         return domains
 
     def items(self, collection: Json, turn: Turn) -> _Found | None:
@@ -115,15 +124,17 @@ class Values:
                 found = self.parameter(name)
                 if found is None or len(found.values) != 1 or not found.values[0]:
                     return None
-                items = [item.strip() for item in found.values[0].split(",")]
-                return _Found(tuple(dict.fromkeys(items)), found.defaults)
-            case {"Fn::FindInMap": [name, top, second, *_]}:
+                return _Found(tuple(dict.fromkeys(_items(found.values[0]))), found.defaults)
+            case {"Fn::FindInMap": [name, top, second, *rest]}:
                 keys = [self._texts(key, turn) for key in (name, top, second)]
                 if any(key is None or len(key.values) != 1 for key in keys):
                     return None
-                row = get(self._mappings, *(key.values[0] for key in keys if key))
-                if isinstance(row, list) and all(_as_text(item) is not None for item in row):
-                    return _Found(tuple(dict.fromkeys(_as_text(item) or "" for item in row)))
+                known = [key for key in keys if key]
+                row = get(self._mappings, *(key.values[0] for key in known))
+                listed = _default(rest) if row is None else row
+                found = self._listed(listed, turn) if isinstance(listed, list) else None
+                defaults = [parameter for key in known for parameter in key.defaults]
+                return found and found._replace(defaults=(*defaults, *found.defaults))
         return None
 
     def _listed(self, collection: Sequence[Json], turn: Turn) -> _Found | None:
@@ -186,15 +197,15 @@ class Values:
 
     def pattern(self, value: Json) -> str:
         """The `AllowedPattern` of the parameter that a value is, which CloudFormation matches with
-        the whole of what is given; "": none, or one with alternatives. That of an SSM type says
-        what the SSM parameter is called.
+        the whole of what is given; "": none, or one that is long or has alternatives. That of an
+        SSM type is for the name in SSM.
 
         Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/systems-manager-parameter-types.html
         """
         match value:
             case {"Ref": str(name)} if not _is_resolved_by_ssm(self._parameters.get(name)):
                 pattern = get(self._parameters.get(name), "AllowedPattern")
-                if isinstance(pattern, str) and "|" not in pattern:
+                if isinstance(pattern, str) and "|" not in pattern and len(pattern) <= MOST_LETTERS:
                     return pattern.removeprefix("^").removesuffix("$")
         return ""
 
@@ -222,24 +233,26 @@ class Values:
             case {"Ref": str(name) | {"Fn::Sub": str(name)}}:
                 name = _filled(name, turn)
                 found = self.parameter(name) if self._is_of_text(name) else None
-                if found and when and solver:
-                    kept = tuple(one for one in found.values if solver.possible(when, {name: one}))
-                    return _Found(kept, found.defaults) if kept else None
-                return found
+                return _reached(found, name, when, solver)
             case {"Fn::FindInMap": [name, top, second, *rest]}:
-                return self._mapped(name, top, second, rest, turn)
+                found = self._mapped(name, top, second, rest, turn)
+                return _reached(found, canonical(fill(value, turn)), when, solver)
             case {"Fn::Select": [index, {"Ref": str(name)}]}:
-                return self._selected(_as_text(index), self.parameter(name))
+                return self._selected(_as_text(index), name)
             case {"Fn::Select": [index, {"Fn::Split": [str(separator), source]}]}:
                 possible = self.known(parse_text(source, variables), turn, when, solver)
                 return _cut(possible, separator, _as_text(index))
+            case {"Fn::Join": [str(delimiter), {"Ref": str(name)}]}:
+                listed = self.parameter(name)
+                return listed and _changed(listed, lambda one: delimiter.join(_items(one)))
+            case {"Fn::Join": [str(delimiter), {"Fn::Split": [str(separator), source]}]}:
+                possible = self.known(parse_text(source, variables), turn, when, solver)
+                split = _literals(possible) if separator else None
+                return split and _changed(split, lambda one: one.replace(separator, delimiter))
             case {"Fn::Sub": _} | {"Fn::Join": _} | {"Fn::Select": _}:
                 text = parse_text(value, variables)
                 if text != (Unknown(value),):
-                    possible = self.known(text, turn, when, solver)
-                    if all(map(_is_literal, possible.texts)):
-                        values = ("".join(map(str, one)) for one in possible.texts)
-                        return _Found(tuple(values), possible.defaults)
+                    return _literals(self.known(text, turn, when, solver))
         return None
 
     def _mapped(
@@ -265,7 +278,7 @@ class Values:
                         return None  # a list
                     complete = complete and cell is not None
                     cells += [] if cell is None else [cell]
-        default = next((get(one, "DefaultValue") for one in rest if get(one, "DefaultValue")), None)
+        default = _default(rest)
         defaults = [parameter for found in used for parameter in found.defaults]
         if default is not None and not (complete and rows and columns):
             otherwise = self._texts(default, turn)
@@ -277,27 +290,63 @@ class Values:
             return None
         return _Found(tuple(dict.fromkeys(cells)), tuple(dict.fromkeys(defaults)))
 
-    def _selected(self, index: str | None, found: _Found | None) -> _Found | None:
+    def _selected(self, index: str | None, name: str) -> _Found | None:
         """An item of a parameter that is a list."""
+        found = self.parameter(name)
+        allowed = self._allowed(name) if self._is_list(name) else None
+        if allowed is not None and (found is None or found.defaults):
+            return _Found(allowed)
         if found is None or index is None or not index.isdecimal():
             return None
-        lists = [[item.strip() for item in value.split(",")] for value in found.values]
+        lists = [_items(value) for value in found.values]
         if any(int(index) >= len(items) for items in lists):
             return None
         return _Found(tuple(items[int(index)] for items in lists), found.defaults)
+
+
+def _default(arguments: Sequence[Json]) -> Json:
+    """The `DefaultValue` among the last arguments of an `Fn::FindInMap`; None: it has none."""
+    return next((get(one, "DefaultValue") for one in arguments if get(one, "DefaultValue")), None)
+
+
+def _reached(
+    found: _Found | None, variable: str, when: Conditions | None, solver: ConditionSolver | None
+) -> _Found | None:
+    """The values that a variable can have under some conditions."""
+    if found is None or not when or solver is None:
+        return found
+    kept = tuple(one for one in found.values if solver.possible(when, {variable: one}))
+    return _Found(kept, found.defaults) if kept else None
+
+
+def _literals(possible: Possible) -> _Found | None:
+    """The texts, where all of them are known to the last letter."""
+    if not all(map(_is_literal, possible.texts)):
+        return None
+    return _Found(tuple("".join(map(str, text)) for text in possible.texts), possible.defaults)
+
+
+def _changed(found: _Found, change: Callable[[str], str]) -> _Found:
+    return found._replace(values=tuple(dict.fromkeys(map(change, found.values))))
+
+
+def _items(values: str) -> list[str]:
+    """The items of a parameter that is a list."""
+    return [item.strip() for item in values.split(",")]
 
 
 def _cut(possible: Possible, separator: str, index: str | None) -> _Found | None:
     """What `Fn::Select` gives of the fields that `Fn::Split` cuts."""
     if index is None or not index.isdecimal() or not separator:
         return None
-    if not all(map(_is_literal, possible.texts)):
+    found = _literals(possible)
+    if found is None:
         return None
-    fields = ["".join(map(str, text)).split(separator) for text in possible.texts]
+    fields = [text.split(separator) for text in found.values]
     if any(int(index) >= len(parts) for parts in fields):
         return None
     values = dict.fromkeys(parts[int(index)] for parts in fields)
-    return _Found(tuple(values), possible.defaults)
+    return _Found(tuple(values), found.defaults)
 
 
 def _is_completed(mapping: dict[str, Json]) -> bool:
