@@ -402,6 +402,14 @@ def test_sees_a_policy_that_iam_refuses(resources: Json) -> None:
         _ = deployed(resources, roles=frozenset({"shared"})).grants
 
 
+def test_sees_a_policy_that_comes_before_its_role() -> None:
+    role = inline(read("*"))
+    assert deployed({"Role": role, "Grant": separate(read(SECRET), {"Ref": "Role"})}).grants
+    deployment = deployed({"Role": role, "Grant": separate(read(SECRET), "app")})
+    with pytest.raises(AssertionError, match="Grant comes before Role"):
+        _ = deployment.grants
+
+
 def test_sees_a_role_name_that_iam_refuses() -> None:
     long = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "x" * 65}}
     with pytest.raises(AssertionError):

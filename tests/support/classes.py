@@ -45,6 +45,7 @@ OPAQUE = {
     "placeholder": "what CloudFormation passes for a parameter in change sets of nested stacks",
     "default of another form": "a parameter's default, where another form is deployed",
     "partial ARN for CodeBuild": "the same, with a partial ARN, which CodeBuild refuses",
+    "resource of unknown name": "a literal that may be the name which only a parameter gives",
     "rows of several forms": "a mapping or allowed values, where the rows have different forms",
 }
 CLASSES = {**STRICT, **OPAQUE}

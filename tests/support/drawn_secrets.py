@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from author import Author, DeclaredSecret, Given, stem_of, turn_of
-from drawn_keys import key, template_key
+from drawn_keys import key, outside_key, template_key
 from drawn_values import known, opaque, some_of
 from evaluator import ACCOUNT_ID, REGION, Json, generated_name, key_arn, secret_arn
 from meaning import NO_VALUE, Case, Piece, Scope, Secret, always, substituted
@@ -197,6 +197,8 @@ def template_secret(author: Author, scope: Scope, *, codebuild: bool) -> Piece[S
         return _one_by_one(author, scope)
     if scope.conditions and author.tries("by text under a condition"):
         return _sometimes(author, scope)
+    if not author.has_opaque and author.tries("resource of unknown name"):
+        return _perhaps(author, scope, codebuild=codebuild)
     found = [one for one in author.secrets if one.declared.is_in(scope)]
     if not found or author.one_in(2):
         found = [declared_secret(author, scope)]
@@ -299,6 +301,28 @@ def _sometimes(author: Author, scope: Scope) -> Piece[Secret | None]:
 
     assert secret.name
     return Piece(_by_text(author, secret.name, codebuild=True), means)
+
+
+def _perhaps(author: Author, scope: Scope, *, codebuild: bool) -> Piece[Secret | None]:
+    """A secret by its name, which that of the template has where a parameter says so."""
+    author.has_opaque = True
+    name = f"app{author.number()}/registry"
+    own_key = outside_key(author)[0] if author.pick(True, False) else None
+    given = Given((name, f"{name}-other"), None, frozenset({name} if own_key else ()), shown=name)
+
+    def body(own: Scope, logical_id: str) -> dict[str, Json]:
+        default = author.pick({}, {"Default": f"{name}-default"})
+        properties = {"Name": {"Ref": author.given(given, **default)}}
+        if own_key:
+            properties["KmsKeyId"] = own_key
+        return {"Type": "AWS::SecretsManager::Secret", "Properties": properties}
+
+    author.declare(scope, "Secret", body, base=author.top)
+
+    def means(case: Case) -> Secret:
+        return Secret(secret_arn(name), None if given.index(case) else own_key)
+
+    return Piece(_by_text(author, name, codebuild=codebuild), means)
 
 
 def _one_by_one(author: Author, scope: Scope) -> Piece[Secret | None]:

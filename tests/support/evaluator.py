@@ -544,6 +544,8 @@ class Deployment:
                 assert len(name) <= 128, f"PolicyName {name!r} is too long"
                 for role in roles:
                     assert role in self.roles or role in self.account.roles, f"no role {role!r}"
+                    own = self.roles.get(role, logical_id)
+                    assert own in self.before(logical_id), f"{logical_id} comes before {own}"
                     names[role, name] += 1
                     sizes[role] += len(json.dumps(policy["PolicyDocument"], separators=(",", ":")))
                     grants += _statements(logical_id, role, policy["PolicyDocument"])

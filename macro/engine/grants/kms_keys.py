@@ -109,7 +109,6 @@ def read_keys(
             message += " with a customer-managed key of that account alone."
             fix = "Write KmsKey: and the key's ARN, or make sure that the account is the stack's."
             yield FoundKey(at, holds, Caution("PI906", message, fix))
-        yield from _missing_keys(secret, at, holds)
         for declared in secret.declarations:
             own = reader._replace(site=stack.site_of(declared, site))
             own_path = (*declared.path, "Properties", "KmsKeyId")
@@ -124,20 +123,25 @@ def read_keys(
                     yield from _read_value(key, key_path, inner, own)
 
 
-def _missing_keys(secret: Secret, path: Path, when: Conditions) -> Iterator[FoundKey]:
-    """The warning for each resource of which it is not known whether it is the secret, and that has
-    a key of its own: without one, what is granted is right for it too."""
+def key_doubts(
+    value: Json, when: Conditions, secret: Secret
+) -> Iterator[tuple[Conditions, Caution]]:
+    """Where no key is written as `value`, the doubt for each resource that has a key of its own and
+    may be the secret, since nothing is known of its name. One without a key needs no other grant.
+    """
     for found in secret.nameless:
-        keys = branches(found.property("KmsKeyId"), (), when.both(found.when))
-        for _, key, holds in keys:
-            if key not in (None, NO_VALUE, _OWN_ALIAS) or completed_by(found.properties):
-                message = f"Nothing is known about the name of {found.logical_id}: where this names"
-                message += " it, the role may not decrypt it with its key."
-                fix = (
-                    f"Where {found.logical_id} is meant, write Ref to it; else write KmsKey beside"
+        for _, written, holds in branches(value, (), when.both(found.when)):
+            keys = [key for _, key, _ in branches(found.property("KmsKeyId"), (), holds)]
+            is_keyed = any(key not in (None, NO_VALUE, _OWN_ALIAS) for key in keys)
+            if written in (None, NO_VALUE) and (is_keyed or completed_by(found.properties)):
+                name = found.logical_id
+                message = (
+                    f"This may be {name}, whose name is not known: then the grant of its key is"
                 )
-                fix += f" Secret ({_OWN_ALIAS}, where it has no key of its own)."
-                yield FoundKey(path, holds, Caution("PI912", message, fix))
+                message += " missing."
+                fix = f"If {name} is meant, write Ref to it. If not, write KmsKey beside Secret"
+                fix += f" ({_OWN_ALIAS}, if the secret has no key of its own)."
+                yield holds, Caution("PI912", message, fix)
 
 
 def _read_value(value: Json, path: Path, when: Conditions, reader: _Reader) -> Iterator[FoundKey]:
