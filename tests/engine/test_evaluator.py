@@ -73,6 +73,7 @@ def deployed(resources: Json, stage: str = "prod", **account: Json) -> Deploymen
     ("text", "value"),
     [
         ({"Ref": "AWS::Region"}, REGION),
+        ({"Fn::Select": [{"Fn::Sub": "1"}, ["one", "two"]]}, "two"),
         ({"Ref": "Stage"}, "prod"),
         ({"Ref": "Secret"}, SECRET),
         ({"Fn::GetAtt": "Secret.Id"}, SECRET),

@@ -29,6 +29,7 @@ STRICT = {
     "no value alone": "AWS::NoValue at an optional key, without Fn::If",
     "key beside a template's secret": "KmsKey in some cases, where the secret has its own key",
     "If within text": "Fn::If in Fn::Sub, Fn::Join and Fn::Select",
+    "selected by a parameter": "Fn::Select over secrets or keys, by an index that may be unknown",
     "mapping": "Fn::FindInMap, with rows for all, some, and DefaultValue",
     "allowed values": "a parameter restricted by AllowedValues",
     "path in a parameter": "a role's path in a parameter, or in a part of its ARN",

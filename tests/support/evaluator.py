@@ -422,9 +422,9 @@ class Deployment:
                 assert isinstance(resolved, str)
                 return resolved.split(delimiter)
             case "Fn::Select", [index, items]:
-                chosen = self.resolve(items)
-                assert isinstance(chosen, list) and int(index) < len(chosen), f"{argument}: too few"
-                return chosen[int(index)]
+                chosen, number = self.resolve(items), int(self.resolve(index))
+                assert isinstance(chosen, list) and number < len(chosen), f"{argument}: too few"
+                return chosen[number]
             case "Fn::ImportValue", name:
                 return self.account.exports[self.resolve(name)]
             case "Fn::FindInMap", [table, first, second, *rest]:

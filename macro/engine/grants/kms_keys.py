@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from macro.engine.grants.secret_forms import REGION
-from macro.engine.grants.secrets import Secret, give_arn, open_reference
+from macro.engine.grants.secrets import Secret, fails_elsewhere, give_arn, open_reference
 from macro.engine.template.arn import (
     KEY_ARN,
     Arn,
@@ -37,7 +37,7 @@ from macro.engine.template.intrinsics import (
 from macro.engine.template.problems import Caution, InvalidValueError
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource, completed_by, unseen
-from macro.engine.template.stack import Site, Sought, Stack
+from macro.engine.template.stack import Selection, Site, Sought, Stack
 
 _KEYS = ("AWS::KMS::Key", "AWS::KMS::ReplicaKey")
 _ALIAS = "AWS::KMS::Alias"
@@ -183,6 +183,9 @@ def _read(value: Json, path: Path, when: Conditions, reader: _Reader) -> Iterato
             refuse_type(found, name, "PI310", "key", _FIX)
         elif stack.is_open(logical_id, site):
             raise open_reference("key")
+    if selection := stack.selectable(value, site, when):
+        yield from _any_of(selection, path, when, reader)
+        return
     text = parse_text(value, site.loop_variables)
     possible = stack.known(text, site, when)
     if len(possible.texts) == 1:
@@ -202,6 +205,26 @@ def _read(value: Json, path: Path, when: Conditions, reader: _Reader) -> Iterato
         yield FoundKey(path, when, found_key._replace(defaults=possible.defaults))
     elif reader.secret.elsewhere:
         raise _foreign_key()
+
+
+def _any_of(
+    selection: Selection, path: Path, when: Conditions, reader: _Reader
+) -> Iterator[FoundKey]:
+    """All keys that a deployment may select."""
+    found = [
+        key
+        for number in selection.chosen
+        for key in _read_value(selection.items[number], path, when, reader)
+    ]
+    errors = [one for one in found if isinstance(one.key, InvalidValueError)]
+    if len(errors) == len(found):
+        yield from errors[:1]
+        return
+    for one in found:
+        if isinstance(one.key, InvalidValueError):
+            yield one._replace(key=fails_elsewhere(one.key))
+        else:
+            yield one
 
 
 def _followed(alias: Resource, path: Path, when: Conditions, reader: _Reader) -> Iterator[FoundKey]:
@@ -261,10 +284,7 @@ def _combined(value: Json, text: Text, texts: tuple[Text, ...], reader: _Reader)
             "Give all of them as the keys' ARNs.",
         )
     (found,) = keys.values()
-    wrong = tuple(
-        Caution("PI905", f"This fails if another value is deployed: {error}", error.fix)
-        for error in errors
-    )
+    wrong = tuple(fails_elsewhere(error) for error in errors)
     return found._replace(cautions=wrong + found.cautions)
 
 

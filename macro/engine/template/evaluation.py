@@ -212,18 +212,28 @@ class Values:
                 return None if known is None else _Found((known,))
             case {"Ref": str(name) | {"Fn::Sub": str(name)}}:
                 name = _filled(name, turn)
-                found = self.parameter(name) if self._is_of_text(name) else None
-                if found and when and solver:
-                    kept = tuple(one for one in found.values if solver.possible(when, {name: one}))
-                    return _Found(kept, found.defaults) if kept else None
-                return found
+                return self._where(name, when, solver) if self._is_of_text(name) else None
             case {"Fn::FindInMap": [name, top, second, *rest]}:
                 return self._mapped(name, top, second, rest, turn)
             case {"Fn::Select": [index, {"Ref": str(name)}]}:
-                return self._selected(_as_text(index), self.parameter(name))
+                if found := self.parameter(name):
+                    lists = [[item.strip() for item in one.split(",")] for one in found.values]
+                    return self._selected(index, lists, found.defaults, turn, when, solver)
             case {"Fn::Select": [index, {"Fn::Split": [str(separator), source]}]}:
                 possible = self.known(parse_text(source, variables), turn, when, solver)
-                return _cut(possible, separator, _as_text(index))
+                if separator and all(map(_is_literal, possible.texts)):
+                    lists = ["".join(map(str, text)).split(separator) for text in possible.texts]
+                    return self._selected(index, lists, possible.defaults, turn, when, solver)
+            case {"Fn::Select": [dict(index), list(items)]}:
+                chosen = self.selectable(index, len(items), turn, when, solver)
+                texts = [
+                    self.known(parse_text(items[number], variables), turn, when, solver)
+                    for number in chosen
+                ]
+                if all(_is_literal(text) for possible in texts for text in possible.texts):
+                    values = ("".join(map(str, one)) for found in texts for one in found.texts)
+                    defaults = (name for possible in texts for name in possible.defaults)
+                    return _Found(tuple(dict.fromkeys(values)), tuple(dict.fromkeys(defaults)))
             case {"Fn::Sub": _} | {"Fn::Join": _} | {"Fn::Select": _}:
                 text = parse_text(value, variables)
                 if text != (Unknown(value),):
@@ -268,27 +278,52 @@ class Values:
             return None
         return _Found(tuple(dict.fromkeys(cells)), tuple(dict.fromkeys(defaults)))
 
-    def _selected(self, index: str | None, found: _Found | None) -> _Found | None:
-        """An item of a parameter that is a list."""
-        if found is None or index is None or not index.isdecimal():
-            return None
-        lists = [[item.strip() for item in value.split(",")] for value in found.values]
-        if any(int(index) >= len(items) for items in lists):
-            return None
-        return _Found(tuple(items[int(index)] for items in lists), found.defaults)
+    def _where(
+        self, name: str, when: Conditions | None, solver: ConditionSolver | None
+    ) -> _Found | None:
+        """The values that a parameter can have under some conditions; None: any."""
+        found = self.parameter(name)
+        if found and when and solver:
+            kept = tuple(one for one in found.values if solver.possible(when, {name: one}))
+            return _Found(kept, found.defaults) if kept else None
+        return found
 
+    def selectable(
+        self,
+        index: Json,
+        count: int,
+        turn: Turn = (),
+        when: Conditions | None = None,
+        solver: ConditionSolver | None = None,
+    ) -> list[int]:
+        """The items of a list of so many that an index may choose: all, where it is not known."""
+        match index:
+            case {"Ref": str(name)} if name in self._parameters:
+                found = self._where(name, when, solver)
+            case _:
+                found = _Found((text,)) if (text := _as_text(index)) is not None else None
+                found = found or self._texts(index, turn, when, solver)
+        if found is None or found.defaults:
+            return [*range(count)]
+        return [int(one) for one in found.values if one.isdecimal() and int(one) < count]
 
-def _cut(possible: Possible, separator: str, index: str | None) -> _Found | None:
-    """What `Fn::Select` gives of the fields that `Fn::Split` cuts."""
-    if index is None or not index.isdecimal() or not separator:
-        return None
-    if not all(map(_is_literal, possible.texts)):
-        return None
-    fields = ["".join(map(str, text)).split(separator) for text in possible.texts]
-    if any(int(index) >= len(parts) for parts in fields):
-        return None
-    values = dict.fromkeys(parts[int(index)] for parts in fields)
-    return _Found(tuple(values), possible.defaults)
+    def _selected(
+        self,
+        index: Json,
+        lists: Sequence[Sequence[str]],
+        defaults: tuple[str, ...],
+        turn: Turn,
+        when: Conditions | None,
+        solver: ConditionSolver | None,
+    ) -> _Found | None:
+        """What `Fn::Select` can give of lists, one of which it is."""
+        values: dict[str, None] = {}
+        for items in lists:
+            chosen = self.selectable(index, len(items), turn, when, solver)
+            if not chosen:
+                return None
+            values |= dict.fromkeys(items[number] for number in chosen)
+        return _Found(tuple(values), defaults)
 
 
 def _is_completed(mapping: dict[str, Json]) -> bool:
