@@ -73,6 +73,7 @@ def deployed(resources: Json, stage: str = "prod", **account: Json) -> Deploymen
     ("text", "value"),
     [
         ({"Ref": "AWS::Region"}, REGION),
+        ({"Fn::Select": [{"Fn::Sub": "1"}, ["one", "two"]]}, "two"),
         ({"Ref": "Stage"}, "prod"),
         ({"Ref": "Secret"}, SECRET),
         ({"Fn::GetAtt": "Secret.Id"}, SECRET),
@@ -400,6 +401,14 @@ def test_sees_a_condition_that_fits_no_request(conditions: Json) -> None:
 def test_sees_a_policy_that_iam_refuses(resources: Json) -> None:
     with pytest.raises(AssertionError):
         _ = deployed(resources, roles=frozenset({"shared"})).grants
+
+
+def test_sees_a_policy_that_comes_before_its_role() -> None:
+    role = inline(read("*"))
+    assert deployed({"Role": role, "Grant": separate(read(SECRET), {"Ref": "Role"})}).grants
+    deployment = deployed({"Role": role, "Grant": separate(read(SECRET), "app")})
+    with pytest.raises(AssertionError, match="Grant comes before Role"):
+        _ = deployment.grants
 
 
 def test_sees_a_role_name_that_iam_refuses() -> None:

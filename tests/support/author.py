@@ -25,13 +25,15 @@ class Given:
     """A value from outside: a parameter, another stack's output, or one of the Parameter Store.
 
     `values` are what deployments give it, by their variant. `told` is what `expand` knows of a
-    parameter's value; where one of `doubtful` is deployed, nothing could have been right.
+    parameter's value; where one of `doubtful` is deployed, nothing could have been right. A warning
+    on that mentions `shown`, or else the name of what gives the value.
     """
 
     values: tuple[str, ...]
     told: str | None = None
     doubtful: frozenset[str] = frozenset()
     refusable: bool = False
+    shown: str = ""
 
     def index(self, case: Case) -> int:
         """Which of the values it has in this case."""

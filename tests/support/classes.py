@@ -29,6 +29,7 @@ STRICT = {
     "no value alone": "AWS::NoValue at an optional key, without Fn::If",
     "key beside a template's secret": "KmsKey in some cases, where the secret has its own key",
     "If within text": "Fn::If in Fn::Sub, Fn::Join and Fn::Select",
+    "selected by a parameter": "Fn::Select over secrets or keys, by an index that may be unknown",
     "mapping": "Fn::FindInMap, with rows for all, some, and DefaultValue",
     "allowed values": "a parameter restricted by AllowedValues",
     "path in a parameter": "a role's path in a parameter, or in a part of its ARN",
@@ -45,6 +46,7 @@ OPAQUE = {
     "placeholder": "what CloudFormation passes for a parameter in change sets of nested stacks",
     "default of another form": "a parameter's default, where another form is deployed",
     "partial ARN for CodeBuild": "the same, with a partial ARN, which CodeBuild refuses",
+    "resource of unknown name": "a literal that may be the name which only a parameter gives",
     "rows of several forms": "a mapping or allowed values, where the rows have different forms",
 }
 CLASSES = {**STRICT, **OPAQUE}

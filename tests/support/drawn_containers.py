@@ -50,8 +50,8 @@ def container(author: Author, scope: Scope, its: Puller, *, codebuild: bool = Fa
 
     def means(case: Case) -> list[Expected]:
         found = secret.means(case)
-        arn, key = (found.arn, found.key) if found else (None, None)
-        return [Expected(True, image.means(case), role(case), arn, key, grant)]
+        arn, key, others = (found.arn, found.key, found.others) if found else (None, None, ())
+        return [Expected(True, image.means(case), role(case), arn, key, grant, others)]
 
     return Piece(body, means)
 

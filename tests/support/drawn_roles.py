@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from author import Author, DeclaredRole
+from author import Author, DeclaredRole, Given
 from drawn_values import known, opaque, some_of
 from evaluator import ACCOUNT_ID, Json, generated_name
 from meaning import NO_VALUE, Piece, Puller, Scope, always, filled, substituted
@@ -55,7 +55,7 @@ def _outside_role(author: Author, scope: Scope) -> Piece[str | None]:
     known_names = [
         name
         for name, path in author.outside_roles.items()
-        if "$" not in name and (path == "/" or not unknown)
+        if name.startswith("outside") and "$" not in name and (path == "/" or not unknown)
     ]
     if known_names and author.one_in(2):
         name = author.pick(*known_names)
@@ -153,6 +153,8 @@ def template_role(author: Author, scope: Scope) -> Piece[str | None]:
     fits = _fits(scope.suffix, scope)
     if scope.conditions and fits and author.tries("by text under a condition"):
         return _sometimes(author, scope)
+    if not author.has_opaque and author.tries("resource of unknown name"):
+        return _perhaps(author, scope)
     found = [one for one in author.roles if one.declared.is_in(scope)]
     if not found or author.one_in(3):
         found = [_declare(author, scope)]
@@ -222,6 +224,25 @@ def _sometimes(author: Author, scope: Scope) -> Piece[str | None]:
     found = _declare(author, scope, sometimes=True)
     author.outside_roles[found.real] = found.path
     return filled(_by_text(author, found), found.real)
+
+
+def _perhaps(author: Author, scope: Scope) -> Piece[str | None]:
+    """A role by its name, which that of the template has where a parameter says so."""
+    author.has_opaque = True
+    name = f"perhaps{author.number()}"
+    author.outside_roles[name] = "/"
+    given = Given((name, f"{name}-other"), None, frozenset({name}), shown=name)
+
+    def body(own: Scope, logical_id: str) -> dict[str, Json]:
+        resource = _role_body(author, own, None, None, "/")
+        resource["Properties"]["RoleName"] = {"Ref": author.given(given)}
+        trust = resource["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]
+        trust["Principal"] = {"Service": ["ecs-tasks.amazonaws.com", "codebuild.amazonaws.com"]}
+        return resource
+
+    author.declare(scope, "Role", body, base=author.top)
+    text: Json = author.pick(name, f"{_HEAD}/{name}", {"Fn::Sub": f"{_PSEUDO_HEAD}/{name}"})
+    return filled(text, name)
 
 
 def _one_by_one(author: Author, scope: Scope) -> Piece[str | None]:

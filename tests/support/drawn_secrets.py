@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from author import Author, DeclaredSecret, Given, stem_of, turn_of
-from drawn_keys import key, template_key
-from drawn_values import known, opaque, some_of
+from drawn_keys import key, outside_key, template_key
+from drawn_values import known, opaque, selection, some_of
 from evaluator import ACCOUNT_ID, REGION, Json, generated_name, key_arn, secret_arn
 from meaning import NO_VALUE, Case, Piece, Scope, Secret, always, substituted
 
@@ -50,7 +52,9 @@ def _with_key(secret: Piece[Secret | None], kms_key: Piece[str | None]) -> Piece
         found = secret.means(case)
         if not found or _is_left_out(kms_key.text, case):
             return found
-        return Secret(found.arn, kms_key.means(case))
+        key_of_all = kms_key.means(case)
+        others = tuple(replace(other, key=None) for other in found.others)
+        return Secret(found.arn, key_of_all, others)
 
     return Piece({"Secret": secret.text, "KmsKey": kms_key.text}, means)
 
@@ -197,6 +201,10 @@ def template_secret(author: Author, scope: Scope, *, codebuild: bool) -> Piece[S
         return _one_by_one(author, scope)
     if scope.conditions and author.tries("by text under a condition"):
         return _sometimes(author, scope)
+    if author.tries("selected by a parameter"):
+        return _selected(author, scope)
+    if not author.has_opaque and author.tries("resource of unknown name"):
+        return _perhaps(author, scope, codebuild=codebuild)
     found = [one for one in author.secrets if one.declared.is_in(scope)]
     if not found or author.one_in(2):
         found = [declared_secret(author, scope)]
@@ -299,6 +307,53 @@ def _sometimes(author: Author, scope: Scope) -> Piece[Secret | None]:
 
     assert secret.name
     return Piece(_by_text(author, secret.name, codebuild=True), means)
+
+
+def _selected(author: Author, scope: Scope) -> Piece[Secret | None]:
+    """One of a few secrets, of the template or named outside of it, by an index."""
+    secrets: list[tuple[Json, Callable[[Case], Secret]]] = []
+    for _ in range(author.pick(2, 3)):
+        if author.pick(True, False):
+            inside = declared_secret(author, scope)
+            secrets.append((_reference(author, inside.declared.logical_id), inside.means))
+        else:
+            name = f"team{author.number()}/registry"
+            outside = Secret(secret_arn(name), None)
+            secrets.append((author.pick(name, outside.arn), partial(_same, outside)))
+    given, index = selection(author, len(secrets))
+
+    def means(case: Case) -> Secret:
+        found = [means_of(case) for _, means_of in secrets]
+        chosen = found.pop(int(given.values[given.index(case)]))
+        return replace(chosen, others=tuple(found))
+
+    return Piece({"Fn::Select": [index, [text for text, _ in secrets]]}, means)
+
+
+def _same(secret: Secret, case: Case) -> Secret:
+    return secret
+
+
+def _perhaps(author: Author, scope: Scope, *, codebuild: bool) -> Piece[Secret | None]:
+    """A secret by its name, which that of the template has where a parameter says so."""
+    author.has_opaque = True
+    name = f"app{author.number()}/registry"
+    own_key = outside_key(author)[0] if author.pick(True, False) else None
+    given = Given((name, f"{name}-other"), None, frozenset({name} if own_key else ()), shown=name)
+
+    def body(own: Scope, logical_id: str) -> dict[str, Json]:
+        default = author.pick({}, {"Default": f"{name}-default"})
+        properties: dict[str, Json] = {"Name": {"Ref": author.given(given, **default)}}
+        if own_key:
+            properties["KmsKeyId"] = own_key
+        return {"Type": "AWS::SecretsManager::Secret", "Properties": properties}
+
+    author.declare(scope, "Secret", body, base=author.top)
+
+    def means(case: Case) -> Secret:
+        return Secret(secret_arn(name), None if given.index(case) else own_key)
+
+    return Piece(_by_text(author, name, codebuild=codebuild), means)
 
 
 def _one_by_one(author: Author, scope: Scope) -> Piece[Secret | None]:

@@ -62,6 +62,17 @@ def _mapped(author: Author, values: Sequence[str], *, doubtful: Collection[str] 
     return Piece({"Fn::FindInMap": find}, given.index)
 
 
+def selection(author: Author, count: int) -> tuple[Given, Json]:
+    """An index into a list of so many, which may be known, and what gives it."""
+    numbers = tuple(map(str, range(min(count, 2))))
+    if author.one_in(4):
+        given = Given(numbers[-1:], numbers[-1])
+        return given, {"Ref": author.given(given, Type="Number")}
+    given = Given(numbers)
+    default = author.pick(dict[str, Json](), {"Default": 0}, {"AllowedValues": [0, 1]})
+    return given, {"Ref": author.given(given, Type=author.pick("Number", "String"), **default)}
+
+
 def opaque(
     author: Author, values: Mapping[str, str], right: Collection[str], *, resolved_late: bool = True
 ) -> Piece[str] | None:

@@ -428,9 +428,9 @@ class Deployment:
                 assert isinstance(resolved, str)
                 return resolved.split(delimiter)
             case "Fn::Select", [index, items]:
-                chosen = self.resolve(items)
-                assert isinstance(chosen, list) and int(index) < len(chosen), f"{argument}: too few"
-                return chosen[int(index)]
+                chosen, number = self.resolve(items), int(self.resolve(index))
+                assert isinstance(chosen, list) and number < len(chosen), f"{argument}: too few"
+                return chosen[number]
             case "Fn::ImportValue", name:
                 return self.account.exports[self.resolve(name)]
             case "Fn::FindInMap", [table, first, second, *rest]:
@@ -550,6 +550,8 @@ class Deployment:
                 assert len(name) <= 128, f"PolicyName {name!r} is too long"
                 for role in roles:
                     assert role in self.roles or role in self.account.roles, f"no role {role!r}"
+                    own = self.roles.get(role, logical_id)
+                    assert own in self.before(logical_id), f"{logical_id} comes before {own}"
                     names[role, name] += 1
                     sizes[role] += len(json.dumps(policy["PolicyDocument"], separators=(",", ":")))
                     grants += _statements(logical_id, role, policy["PolicyDocument"])

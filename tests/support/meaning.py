@@ -24,7 +24,8 @@ class Expected:
 
     Without `private` it has no shorthand. `role` is the name of the role that pulls the image, or
     None where a new one must come; `secret` a full ARN, or None where the image is public; `key`
-    the ARN of the key that takes a grant to decrypt the secret.
+    the ARN of the key that takes a grant to decrypt the secret. The grant may be of `others` too:
+    another deployment has them in place of the secret.
     """
 
     private: bool
@@ -33,6 +34,7 @@ class Expected:
     secret: str | None = None
     key: str | None = None
     grant: bool = True
+    others: tuple[Secret, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,10 +125,12 @@ class Piece(Generic[T]):
 
 @dataclass(frozen=True)
 class Secret:
-    """A secret by its full ARN, and the ARN of the key that takes a grant to decrypt it."""
+    """A secret by its full ARN, and the ARN of the key that takes a grant to decrypt it; `others`
+    are those that other deployments have in its place."""
 
     arn: str
     key: str | None
+    others: tuple[Secret, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -178,7 +178,7 @@ def _intent(author: Author, number: int, variant: int) -> Intent:
         stored=values(author.stored),
     )
     doubts = frozenset(
-        name
+        one.shown or name
         for group in _groups(author)
         for name, one in group.items()
         if one.values[variant % len(one.values)] in one.doubtful

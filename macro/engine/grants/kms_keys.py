@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from macro.engine.grants.secret_forms import REGION
-from macro.engine.grants.secrets import Secret, give_arn, open_reference
+from macro.engine.grants.secrets import Secret, fails_elsewhere, give_arn, open_reference
 from macro.engine.template.arn import (
     KEY_ARN,
     arn_fields,
@@ -37,7 +37,7 @@ from macro.engine.template.intrinsics import (
 from macro.engine.template.problems import Caution, InvalidValueError
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource, completed_by, unseen
-from macro.engine.template.stack import Site, Sought, Stack
+from macro.engine.template.stack import Selection, Site, Sought, Stack
 
 KEYS = ("AWS::KMS::Key", "AWS::KMS::ReplicaKey")
 _ALIAS = "AWS::KMS::Alias"
@@ -109,7 +109,6 @@ def read_keys(
             message += " with a customer-managed key of that account alone."
             fix = "Write KmsKey: and the key's ARN, or make sure that the account is the stack's."
             yield FoundKey(at, holds, Caution("PI906", message, fix))
-        yield from _missing_keys(secret, at, holds)
         for declared in secret.declarations:
             own = reader._replace(site=stack.site_of(declared, site))
             own_path = (*declared.path, "Properties", "KmsKeyId")
@@ -124,20 +123,25 @@ def read_keys(
                     yield from _read_value(key, key_path, inner, own)
 
 
-def _missing_keys(secret: Secret, path: Path, when: Conditions) -> Iterator[FoundKey]:
-    """The warning for each resource of which it is not known whether it is the secret, and that has
-    a key of its own: without one, what is granted is right for it too."""
+def key_doubts(
+    value: Json, when: Conditions, secret: Secret
+) -> Iterator[tuple[Conditions, Caution]]:
+    """Where no key is written as `value`, the doubt for each resource that has a key of its own and
+    may be the secret, since nothing is known of its name. One without a key needs no other grant.
+    """
     for found in secret.nameless:
-        keys = branches(found.property("KmsKeyId"), (), when.both(found.when))
-        for _, key, holds in keys:
-            if key not in (None, NO_VALUE, _OWN_ALIAS) or completed_by(found.properties):
-                message = f"Nothing is known about the name of {found.logical_id}: where this names"
-                message += " it, the role may not decrypt it with its key."
-                fix = (
-                    f"Where {found.logical_id} is meant, write Ref to it; else write KmsKey beside"
+        for _, written, holds in branches(value, (), when.both(found.when)):
+            keys = [key for _, key, _ in branches(found.property("KmsKeyId"), (), holds)]
+            is_keyed = any(key not in (None, NO_VALUE, _OWN_ALIAS) for key in keys)
+            if written in (None, NO_VALUE) and (is_keyed or completed_by(found.properties)):
+                name = found.logical_id
+                message = (
+                    f"This may be {name}, whose name is not known: then the grant of its key is"
                 )
-                fix += f" Secret ({_OWN_ALIAS}, where it has no key of its own)."
-                yield FoundKey(path, holds, Caution("PI912", message, fix))
+                message += " missing."
+                fix = f"If {name} is meant, write Ref to it. If not, write KmsKey beside Secret"
+                fix += f" ({_OWN_ALIAS}, if the secret has no key of its own)."
+                yield holds, Caution("PI912", message, fix)
 
 
 def _read_value(value: Json, path: Path, when: Conditions, reader: _Reader) -> Iterator[FoundKey]:
@@ -181,6 +185,9 @@ def _read(value: Json, path: Path, when: Conditions, reader: _Reader) -> Iterato
             refuse_type(found, name, "PI310", "key", _FIX)
         elif stack.is_open(logical_id, site):
             raise open_reference("key")
+    if selection := stack.selectable(value, site, when):
+        yield from _any_of(selection, path, when, reader)
+        return
     text = parse_text(value, site.loop_variables)
     possible = stack.known(text, site, when)
     if len(possible.texts) == 1:
@@ -200,6 +207,26 @@ def _read(value: Json, path: Path, when: Conditions, reader: _Reader) -> Iterato
         yield FoundKey(path, when, found_key._replace(defaults=possible.defaults))
     elif reader.secret.elsewhere:
         raise _foreign_key()
+
+
+def _any_of(
+    selection: Selection, path: Path, when: Conditions, reader: _Reader
+) -> Iterator[FoundKey]:
+    """All keys that a deployment may select."""
+    found = [
+        key
+        for number in selection.chosen
+        for key in _read_value(selection.items[number], path, when, reader)
+    ]
+    errors = [one for one in found if isinstance(one.key, InvalidValueError)]
+    if len(errors) == len(found):
+        yield from errors[:1]
+        return
+    for one in found:
+        if isinstance(one.key, InvalidValueError):
+            yield one._replace(key=fails_elsewhere(one.key))
+        else:
+            yield one
 
 
 def _followed(alias: Resource, path: Path, when: Conditions, reader: _Reader) -> Iterator[FoundKey]:
@@ -270,10 +297,7 @@ def _combined(value: Json, text: Text, texts: tuple[Text, ...], reader: _Reader)
             "Give all of them as the keys' ARNs.",
         )
     (found,) = keys.values()
-    wrong = tuple(
-        Caution("PI905", f"This fails if another value is deployed: {error}", error.fix)
-        for error in errors
-    )
+    wrong = tuple(fails_elsewhere(error) for error in errors)
     return found._replace(cautions=wrong + found.cautions)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from macro.engine.grants.kms_keys import Key, read_keys
+from macro.engine.grants.kms_keys import Key, key_doubts, read_keys
 from macro.engine.grants.permissions import (
     Grant,
     Permission,
@@ -94,6 +94,11 @@ def _read_needs(
             continue
         faults += _doubts(secret, at, holds)
         needs += [Need(path, holds, permission) for permission in permissions]
+        faults += [
+            _Fault(at, where, doubt)
+            for where, doubt in key_doubts(access.key.value, holds, secret)
+            if stack.possible(where, site)
+        ]
         for found in read_keys(access.key.value, access.key.path, holds, secret, site, stack):
             if found.key is None or not stack.possible(found.when, site):
                 continue

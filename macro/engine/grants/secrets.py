@@ -7,7 +7,8 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredenti
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 
 from macro.engine.grants.secret_forms import (
     REGION,
@@ -20,7 +21,7 @@ from macro.engine.grants.secret_forms import (
 from macro.engine.template.arn import arn_fields, arn_of, refuse_type, ssm_parameter
 from macro.engine.template.choices import Fork, Leaf, chosen, forked, graft, leaves, written
 from macro.engine.template.conditions import ALWAYS, Conditions
-from macro.engine.template.document import NO_VALUE, Json, intrinsic
+from macro.engine.template.document import NO_VALUE, Json, canonical, intrinsic
 from macro.engine.template.intrinsics import (
     Text,
     Unknown,
@@ -37,7 +38,7 @@ from macro.engine.template.intrinsics import (
 from macro.engine.template.problems import Caution, InvalidValueError
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
-from macro.engine.template.stack import Site, Sought, Stack
+from macro.engine.template.stack import Selection, Site, Sought, Stack
 
 ANY_SUFFIX = "-??????"
 
@@ -123,6 +124,9 @@ def _read(value: Json, when: Conditions, reader: Reader) -> Fork[SecretOrError] 
                 return declared
         elif stack.is_open(named[0], site):
             raise open_reference("secret")
+    if selection := stack.selectable(value, site, when):
+        each = [read_secret(selection.items[number], when, reader) for number in selection.chosen]
+        return _across(each, partial(_any_of, value, selection))
     text = parse_text(value, site.loop_variables)
     possible = stack.known(text, site, when)
     forms: list[SecretForm] = []
@@ -134,10 +138,9 @@ def _read(value: Json, when: Conditions, reader: Reader) -> Fork[SecretOrError] 
             errors.append(error)
     if not forms:
         raise errors[0]
-    cautions = tuple(
-        Caution("PI905", f"This fails if another value is deployed: {error}", error.fix)
-        for error in errors
-    ) + tuple(_may_be(found) for found in _unique(one for form in forms for one in form.perhaps))
+    cautions = tuple(fails_elsewhere(error) for error in errors) + tuple(
+        _may_be(found) for found in _unique(one for form in forms for one in form.perhaps)
+    )
     if all(form.is_name for form in forms):
         secret = _by_name(value, text, forms, reader)
     elif any(form.is_name for form in forms):
@@ -159,6 +162,63 @@ def _read(value: Json, when: Conditions, reader: Reader) -> Fork[SecretOrError] 
     if len(forms) == 1 and forms[0].declared and not forms[0].complete:
         return _as_declared(secret, forms[0].declared, when, site, stack)
     return secret
+
+
+def _across(
+    trees: Sequence[Fork[SecretOrError] | SecretOrError],
+    combine: Callable[[Sequence[SecretOrError]], SecretOrError],
+) -> Fork[SecretOrError] | SecretOrError:
+    """What `combine` makes of a leaf of each tree, for each case that they have together."""
+    condition = next((tree.condition for tree in trees if isinstance(tree, Fork)), None)
+    if condition is None:
+        return combine([tree for tree in trees if not isinstance(tree, Fork)])
+    then, otherwise = (
+        [
+            (tree.then if truth else tree.otherwise)
+            if isinstance(tree, Fork) and tree.condition == condition
+            else tree
+            for tree in trees
+        ]
+        for truth in (True, False)
+    )
+    return Fork(condition, _across(then, combine), _across(otherwise, combine))
+
+
+def _any_of(value: Json, selection: Selection, each: Sequence[SecretOrError]) -> SecretOrError:
+    """The secret that a deployment selects; the grant is of all that it may select."""
+    errors = [one for one in each if isinstance(one, InvalidValueError)]
+    found = [one for one in each if not isinstance(one, InvalidValueError)]
+    if not found:
+        message = "No item of the list can be selected."
+        return errors[0] if errors else InvalidValueError("PI306", message, SECRET_FIX)
+    wrong = [fails_elsewhere(error) for error in errors]
+    parameters, regions = list(selection.items), [REGION for _ in selection.items]
+    for number, one in zip(selection.chosen, each, strict=True):
+        if not isinstance(one, InvalidValueError):
+            parameters[number], regions[number] = one.parameter, one.region
+    as_written = all(one.as_written for one in found)
+    return Secret(
+        value if as_written else _selected(selection.by, parameters),
+        tuple(
+            {canonical(resource): resource for one in found for resource in one.resources}.values()
+        ),
+        _selected(selection.by, regions),
+        tuple(_unique(declared for one in found for declared in one.declarations)),
+        any(one.elsewhere for one in found),
+        tuple(dict.fromkeys(name for one in found for name in one.defaults)),
+        tuple(dict.fromkeys((*wrong, *(caution for one in found for caution in one.cautions)))),
+        as_written,
+        tuple(dict.fromkeys(caution for one in found for caution in one.service_cautions)),
+        any(one.anywhere for one in found),
+        tuple(_unique(other for one in found for other in one.nameless)),
+    )
+
+
+def _selected(index: Json, items: list[Json]) -> Json:
+    """The item of the index; what they all are, where they are alike."""
+    if all(item == items[0] for item in items):
+        return items[0]
+    return {"Fn::Select": [index, items]}
 
 
 def open_reference(what: str) -> InvalidValueError:
@@ -242,6 +302,11 @@ def _grown(
     if isinstance(tree, Fork):
         return Fork(tree.condition, _grown(tree.then, grow), _grown(tree.otherwise, grow))
     return grow(tree)
+
+
+def fails_elsewhere(error: InvalidValueError) -> Caution:
+    """What is wrong with one of the values that another can have."""
+    return Caution("PI905", f"This fails if another value is deployed: {error}", error.fix)
 
 
 def _unique(resources: Iterable[Resource]) -> Iterable[Resource]:

@@ -238,10 +238,18 @@ class Values:
                 found = self._mapped(name, top, second, rest, turn)
                 return _reached(found, canonical(fill(value, turn)), when, solver)
             case {"Fn::Select": [index, {"Ref": str(name)}]}:
-                return self._selected(_as_text(index), name)
+                found = self.parameter(name)
+                allowed = self._allowed(name) if self._is_list(name) else None
+                if allowed is not None and (found is None or found.defaults):
+                    return _Found(allowed)
+                if found:
+                    lists = [_items(value) for value in found.values]
+                    return self._selected(index, lists, found.defaults, turn, when, solver)
             case {"Fn::Select": [index, {"Fn::Split": [str(separator), source]}]}:
                 possible = self.known(parse_text(source, variables), turn, when, solver)
-                return _cut(possible, separator, _as_text(index))
+                if separator and (found := _literals(possible)):
+                    lists = [text.split(separator) for text in found.values]
+                    return self._selected(index, lists, found.defaults, turn, when, solver)
             case {"Fn::Join": [str(delimiter), {"Ref": str(name)}]}:
                 listed = self.parameter(name)
                 return listed and _changed(listed, lambda one: delimiter.join(_items(one)))
@@ -249,6 +257,16 @@ class Values:
                 possible = self.known(parse_text(source, variables), turn, when, solver)
                 split = _literals(possible) if separator else None
                 return split and _changed(split, lambda one: one.replace(separator, delimiter))
+            case {"Fn::Select": [dict(index), list(items)]}:
+                chosen = self.selectable(index, len(items), turn, when, solver)
+                texts = [
+                    self.known(parse_text(items[number], variables), turn, when, solver)
+                    for number in chosen
+                ]
+                if all(_is_literal(text) for possible in texts for text in possible.texts):
+                    values = ("".join(map(str, one)) for found in texts for one in found.texts)
+                    defaults = (name for possible in texts for name in possible.defaults)
+                    return _Found(tuple(dict.fromkeys(values)), tuple(dict.fromkeys(defaults)))
             case {"Fn::Sub": _} | {"Fn::Join": _} | {"Fn::Select": _}:
                 text = parse_text(value, variables)
                 if text != (Unknown(value),):
@@ -290,18 +308,42 @@ class Values:
             return None
         return _Found(tuple(dict.fromkeys(cells)), tuple(dict.fromkeys(defaults)))
 
-    def _selected(self, index: str | None, name: str) -> _Found | None:
-        """An item of a parameter that is a list."""
-        found = self.parameter(name)
-        allowed = self._allowed(name) if self._is_list(name) else None
-        if allowed is not None and (found is None or found.defaults):
-            return _Found(allowed)
-        if found is None or index is None or not index.isdecimal():
-            return None
-        lists = [_items(value) for value in found.values]
-        if any(int(index) >= len(items) for items in lists):
-            return None
-        return _Found(tuple(items[int(index)] for items in lists), found.defaults)
+    def selectable(
+        self,
+        index: Json,
+        count: int,
+        turn: Turn = (),
+        when: Conditions | None = None,
+        solver: ConditionSolver | None = None,
+    ) -> list[int]:
+        """The items of a list of so many that an index may choose: all, where it is not known."""
+        match index:
+            case {"Ref": str(name)} if name in self._parameters:
+                found = _reached(self.parameter(name), name, when, solver)
+            case _:
+                found = _Found((text,)) if (text := _as_text(index)) is not None else None
+                found = found or self._texts(index, turn, when, solver)
+        if found is None or found.defaults:
+            return [*range(count)]
+        return [int(one) for one in found.values if one.isdecimal() and int(one) < count]
+
+    def _selected(
+        self,
+        index: Json,
+        lists: Sequence[Sequence[str]],
+        defaults: tuple[str, ...],
+        turn: Turn,
+        when: Conditions | None,
+        solver: ConditionSolver | None,
+    ) -> _Found | None:
+        """What `Fn::Select` can give of lists, one of which it is."""
+        values: dict[str, None] = {}
+        for items in lists:
+            chosen = self.selectable(index, len(items), turn, when, solver)
+            if not chosen:
+                return None
+            values |= dict.fromkeys(items[number] for number in chosen)
+        return _Found(tuple(values), defaults)
 
 
 def _default(arguments: Sequence[Json]) -> Json:
@@ -333,20 +375,6 @@ def _changed(found: _Found, change: Callable[[str], str]) -> _Found:
 def _items(values: str) -> list[str]:
     """The items of a parameter that is a list."""
     return [item.strip() for item in values.split(",")]
-
-
-def _cut(possible: Possible, separator: str, index: str | None) -> _Found | None:
-    """What `Fn::Select` gives of the fields that `Fn::Split` cuts."""
-    if index is None or not index.isdecimal() or not separator:
-        return None
-    found = _literals(possible)
-    if found is None:
-        return None
-    fields = [text.split(separator) for text in found.values]
-    if any(int(index) >= len(parts) for parts in fields):
-        return None
-    values = dict.fromkeys(parts[int(index)] for parts in fields)
-    return _Found(tuple(values), found.defaults)
 
 
 def _is_completed(mapping: dict[str, Json]) -> bool:

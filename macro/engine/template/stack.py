@@ -13,7 +13,7 @@ from macro.engine.template.choices import chosen, leaves
 from macro.engine.template.conditions import ALWAYS, Conditions, ConditionSolver
 from macro.engine.template.document import Json, Path, section
 from macro.engine.template.evaluation import Possible, Values
-from macro.engine.template.intrinsics import Text, literal, parse_text, references
+from macro.engine.template.intrinsics import Text, Unknown, literal, parse_text, references
 from macro.engine.template.likeness import is_blank, may_be_equal
 from macro.engine.template.loops import Loop, Turn, fill, fill_text, read_loop, variables_in
 from macro.engine.template.records import NamedTuple
@@ -134,6 +134,14 @@ class _Index(NamedTuple):
                 if literal(other) is not None and may_be_equal(text, other):
                     for bearer in bearers:
                         yield bearer._replace(known=False), not blank
+
+
+class Selection(NamedTuple):
+    """`Fn::Select` of items `by` an index, which may be one of `chosen`."""
+
+    by: Json
+    items: list[Json]
+    chosen: list[int]
 
 
 MOST_TURNS = 500
@@ -283,6 +291,16 @@ class Stack:
     def known(self, text: Text, site: Site, when: Conditions) -> Possible:
         """The texts that one with unknown parts can be, where it is read under these conditions."""
         return self.values.known(text, site.turn, self.holds_at(when, site.turn), self.solver)
+
+    def selectable(self, value: Json, site: Site, when: Conditions) -> Selection | None:
+        """What a value can be, where it is nothing but `Fn::Select` of a list that is written out,
+        by an index that is not."""
+        match parse_text(value, site.loop_variables):
+            case (Unknown({"Fn::Select": [dict(index), list(items)]}),):
+                here = self.holds_at(when, site.turn)
+                chosen = self.values.selectable(index, len(items), site.turn, here, self.solver)
+                return Selection(index, items, chosen)
+        return None
 
     def resource(self, logical_id: str, site: Site) -> Resource | None:
         """The resource that the logical id names where a site writes it.
