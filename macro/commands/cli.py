@@ -6,10 +6,8 @@ import argparse
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path as File
 from types import FrameType
 
 from macro.commands.arguments import lint_help, parser
@@ -121,6 +119,8 @@ def _end(code: int, *lines: str) -> int:
 
 def _unexpected(error: Exception) -> str:
     """What went wrong where, without the values that were at hand."""
+    from pathlib import Path as File  # slow to import: nothing else waits for it
+
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
@@ -148,14 +148,15 @@ _STREAMS = (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr"
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
     """Lets SIGTERM end the command as Ctrl-C does: what is temporary is taken away."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
     def end(number: int, frame: FrameType | None) -> None:
         raise SystemExit(TERMINATED)
 
-    before = signal.signal(signal.SIGTERM, end)
+    try:
+        before = signal.signal(signal.SIGTERM, end)
+    except ValueError:  # in another thread than the main one, which alone gets signals
+        yield
+        return
     try:
         yield
     finally:

@@ -180,8 +180,8 @@ def _widths(found: Iterable[tuple[bool, int]]) -> Widths | None:
 
 def _commonest(values: Iterable[int]) -> int | None:
     """The value that occurs most often, the first of several; None: there are none."""
-    counts = Counter(values).most_common(1)
-    return counts[0][0] if counts else None
+    counts = Counter(values)
+    return max(counts, key=counts.__getitem__, default=None)
 
 
 _ENOUGH = 300
