@@ -58,7 +58,7 @@ def _run(arguments: list[str]) -> int:
     """Runs the command, which is imported only now: help and version wait for none of it."""
     if arguments[:1] == ["lint"]:  # its options are cfn-lint's
         return _lint(arguments[1:])
-    options = parse_arguments(parser(), arguments)
+    options = parse_arguments(parser(arguments[0] if arguments else None), arguments)
     if options.command == "verify":
         from macro.commands.verify import verify
 
