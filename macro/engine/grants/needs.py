@@ -105,8 +105,8 @@ def _read_needs(
                 Need(path, found.when, key_permission(found.key, secret, site.loop_variables))
             )
     problems, warnings = _sorted_out(faults, site, stack)
-    problems = tuple([access.reported(problem) for problem in problems])
-    return ContainerNeeds(parameter, tuple(needs), problems, warnings)
+    reported = tuple(map(access.reported, problems))
+    return ContainerNeeds(parameter, tuple(needs), reported, warnings)
 
 
 class _SecretCase(NamedTuple):
@@ -169,6 +169,8 @@ class _Fault(NamedTuple):
 
 def _doubts(found: Secret | Key | NamedRole, path: Path, when: Conditions) -> list[_Fault]:
     """What may be wrong with a value whose deployed form is not known for sure."""
+    if not found.cautions and not found.defaults:
+        return []
     cautions = [_Fault(path, when, caution) for caution in found.cautions]
     return [*cautions, *_assumed(found, path, when)]
 
