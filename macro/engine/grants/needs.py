@@ -316,7 +316,7 @@ def _within(needs: Iterable[Need], when: Conditions, site: Site, stack: Stack) -
     """The needs, as far as they arise where `when` holds."""
     if when:
         needs = [Need(need.path, need.when.both(when), need.permission) for need in needs]
-    return [need for need in needs if stack.possible(need.when, site)]
+    return [need for need in needs if not need.when or stack.possible(need.when, site)]
 
 
 def _granted(
