@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 from macro import __version__
 from macro.commands.quiet_parser import QuietParser
@@ -70,8 +71,9 @@ examples:
 """
 
 
-def parser() -> QuietParser:
-    """The parser of all commands; the one that was chosen is `command` in what it returns."""
+def parser(only: str | None = None) -> QuietParser:
+    """The parser of all commands or, where `only` is the name of one, of that one alone: it is made
+    in less time. The command that was chosen is `command` in what it returns."""
     quiet = QuietParser(
         prog=PROGRAM,
         description="PrivateImage: containers from private registries, in CloudFormation.",
@@ -80,29 +82,9 @@ def parser() -> QuietParser:
     main: argparse.ArgumentParser = quiet  # as the parsers of the commands are typed
     main.add_argument("--version", action="version", version=f"PrivateImage {__version__}")
     commands = main.add_subparsers(metavar="COMMAND", dest="command", required=True)
-    _add_expand(commands)
-    _add_adopt(commands)
-    _add_verify(commands)
-    _add_login(commands)
-    _add_lint(commands)
-    settings = _add_command(
-        commands,
-        "settings",
-        "check the account's settings and print them for the macro's deployment",
-        "Checks the account's settings and prints them on one line, in the form that\n"
-        "the parameter Settings of the macro's deployment takes.",
-        SETTINGS_EXAMPLES,
-    )
-    settings.add_argument("file", metavar="FILE", help="the settings, YAML or JSON")
-    completion = _add_command(
-        commands,
-        "completion",
-        "print a script that completes commands and options in your shell",
-        'Prints a script for your shell. It needs shtab, which the extra "completion"\n'
-        "installs: pip install 'private-image-macro[completion]'",
-        COMPLETION_EXAMPLES,
-    )
-    completion.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
+    for name, add in _COMMANDS.items():
+        if only not in _COMMANDS or name == only:
+            add(commands)
     return quiet
 
 
@@ -112,6 +94,30 @@ def lint_help() -> str:
 
 
 _Commands = argparse._SubParsersAction  # noqa: SLF001 # argparse has no public name for it
+
+
+def _add_settings_command(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "settings",
+        "check the account's settings and print them for the macro's deployment",
+        "Checks the account's settings and prints them on one line, in the form that\n"
+        "the parameter Settings of the macro's deployment takes.",
+        SETTINGS_EXAMPLES,
+    )
+    command.add_argument("file", metavar="FILE", help="the settings, YAML or JSON")
+
+
+def _add_completion(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "completion",
+        "print a script that completes commands and options in your shell",
+        'Prints a script for your shell. It needs shtab, which the extra "completion"\n'
+        "installs: pip install 'private-image-macro[completion]'",
+        COMPLETION_EXAMPLES,
+    )
+    command.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
 
 
 def _add_command(
@@ -462,3 +468,14 @@ def _add_deployment(command: argparse.ArgumentParser) -> None:
         "--account", metavar="ID", help="the account (default: AWS_ACCOUNT_ID, then the profile's)"
     )
     _add_profile(group)
+
+
+_COMMANDS: dict[str, Callable[[_Commands[argparse.ArgumentParser]], object]] = {
+    "expand": _add_expand,
+    "adopt": _add_adopt,
+    "verify": _add_verify,
+    "login": _add_login,
+    "lint": _add_lint,
+    "settings": _add_settings_command,
+    "completion": _add_completion,
+}

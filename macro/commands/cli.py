@@ -6,10 +6,8 @@ import argparse
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path as File
 from types import FrameType
 
 from macro.commands.arguments import lint_help, parser
@@ -60,7 +58,7 @@ def _run(arguments: list[str]) -> int:
     """Runs the command, which is imported only now: help and version wait for none of it."""
     if arguments[:1] == ["lint"]:  # its options are cfn-lint's
         return _lint(arguments[1:])
-    options = parse_arguments(parser(), arguments)
+    options = parse_arguments(parser(arguments[0] if arguments else None), arguments)
     if options.command == "verify":
         from macro.commands.verify import verify
 
@@ -121,6 +119,8 @@ def _end(code: int, *lines: str) -> int:
 
 def _unexpected(error: Exception) -> str:
     """What went wrong where, without the values that were at hand."""
+    from pathlib import Path as File  # slow to import: nothing else waits for it
+
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
@@ -148,14 +148,15 @@ _STREAMS = (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr"
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
     """Lets SIGTERM end the command as Ctrl-C does: what is temporary is taken away."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
     def end(number: int, frame: FrameType | None) -> None:
         raise SystemExit(TERMINATED)
 
-    before = signal.signal(signal.SIGTERM, end)
+    try:
+        before = signal.signal(signal.SIGTERM, end)
+    except ValueError:  # in another thread than the main one, which alone gets signals
+        yield
+        return
     try:
         yield
     finally:

@@ -6,7 +6,6 @@ import argparse
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path as File
 
 from macro.commands import parameter_values
 from macro.commands.exit_codes import UsageError
@@ -157,7 +156,7 @@ def _sections(
     variables: Mapping[str, str], variable: str, default: str
 ) -> Mapping[str, Mapping[str, str]]:
     """The sections of one of AWS's files; none where it cannot be read, as AWS's CLI reports."""
-    path = File(variables.get(variable) or default)
+    path = variables.get(variable) or default
     with_home = os.path.expanduser(path)  # noqa: PTH111 # a Path raises where there is no home
     if not os.path.isfile(with_home):  # noqa: PTH113 # the same
         return {}

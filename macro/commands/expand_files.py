@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import partial
 from typing import cast
 
-from macro.commands import file_writing, files, output
+from macro.commands import files, output
 from macro.commands.deployment import check_parameter_names, context, given
 from macro.commands.exit_codes import OK, PROBLEMS, USAGE, UsageError
 from macro.commands.file_expansion import (
@@ -184,10 +184,14 @@ def _write(options: argparse.Namespace, results: list[FileExpansion], work: Work
         (only,) = results
         data = only.untouched if only.expanded is None else only.expanded
         if data is not None and options.output:
-            file_writing.write([(options.output, data)])
+            from macro.commands.file_writing import write  # standard output does not wait for it
+
+            write([(options.output, data)])
         elif data is not None:
             _print(data)
         return
+    from macro.commands.file_writing import write
+
     placed = [(one, one.place, one.expanded) for one in results if one.place and one.expanded]
     sources = {one.input.real: one for one, _, _ in placed}
     for one, place, _ in placed:
@@ -195,7 +199,7 @@ def _write(options: argparse.Namespace, results: list[FileExpansion], work: Work
         if other is not one:
             name = other.input.name
             raise UsageError(f"{one.input.name} would be written over {name}, which is a source")
-    file_writing.write([(place, data) for _, place, data in placed])
+    write([(place, data) for _, place, data in placed])
     for one, place, _ in placed:
         to = "" if place == one.input.name else f" -> {place}"
         output.report(f"{work.done} {one.input.shown}{to}")

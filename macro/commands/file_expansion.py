@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path as File
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -245,7 +244,7 @@ def _nested(request: ExpansionRequest, one: Input, source: Source, data: bytes) 
         return
     from macro.commands.local_paths import nested_templates  # only where there may be one
 
-    below = nested_templates(source.template, File(one.name))
+    below = nested_templates(source.template, one.name)
     for name, expansion in _with_nested(request, below, lambda _: True):
         if expansion.edits or expansion.problems:
             yield name
@@ -269,7 +268,7 @@ def _with_nested(
         except (SourceError, UsageError):
             continue
         yield name, request.work.change(template, request.context)
-        todo += nested_templates(template, File(name))
+        todo += nested_templates(template, name)
 
 
 def _relocated(
@@ -290,8 +289,8 @@ def _relocated(
     def moved(file: str) -> str | None:
         return request.targets.get(file) if is_written(file) else None
 
-    moves = tuple(relocated(source.template, File(one.name), File(target), moved))
-    if expansion.edits or any(map(is_written, nested_templates(source.template, File(one.name)))):
+    moves = tuple(relocated(source.template, one.name, target, moved))
+    if expansion.edits or any(map(is_written, nested_templates(source.template, one.name))):
         return moves
     return (request.copies and moves) or None
 

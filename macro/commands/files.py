@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path as File
+from typing import TYPE_CHECKING
 
 from macro.commands.exit_codes import UsageError
 from macro.engine.template.records import NamedTuple
 from macro.text.source import MAX_BYTES
+
+if TYPE_CHECKING:
+    from pathlib import Path as File  # slow to import: one named file does not wait for it
 
 STDIN = "-"  # and standard output, where something is written
 SUFFIXES = (".json", ".template", ".yaml", ".yml")
@@ -58,7 +61,8 @@ def _of(argument: str) -> Iterator[Input]:
     elif os.path.isdir(argument):  # noqa: PTH112 # a Path raises for an impossible name
         yield from (Input(name, argument, named=False) for name in below(argument))
     elif os.path.exists(argument) or not _is_pattern(argument):  # noqa: PTH110
-        yield Input(argument, str(File(argument).parent), named=True)
+        base = os.path.dirname(argument.rstrip("/")) or "."  # noqa: PTH120 # as above
+        yield Input(argument, base, named=True)
     else:
         yield from _matching(argument)
 
@@ -74,6 +78,8 @@ def _matching(pattern: str) -> Iterator[Input]:
 
 def _split(pattern: str) -> tuple[File, File]:
     """The folder that a pattern begins with, and the pattern in it."""
+    from pathlib import Path as File
+
     parts = File(pattern).parts
     fixed = next(index for index, part in enumerate(parts) if _is_pattern(part))
     return File(*parts[:fixed]), File(*parts[fixed:])
@@ -105,6 +111,8 @@ def expansions(argument: str, folder: str) -> Iterator[str]:
     if os.path.isdir(argument):  # noqa: PTH112
         yield from below(folder)
     elif not os.path.exists(argument) and _is_pattern(argument):  # noqa: PTH110
+        from pathlib import Path as File
+
         yield from _matched(File(folder), _split(argument)[1])
 
 
@@ -131,6 +139,8 @@ def mirrored(inputs: Iterable[Input], folder: str) -> dict[Input, str]:
     What is found in a place that another file goes to was written there by an earlier run: it is no
     source, and is left out.
     """
+    from pathlib import Path as File
+
     targets: dict[Input, str] = {}
     sources: dict[str, Input] = {}
     for one in sorted(inputs, key=lambda one: (not one.named, len(one.real))):
@@ -155,7 +165,7 @@ def read(name: str) -> bytes:
     try:
         if name == STDIN:
             return sys.stdin.buffer.read(MAX_BYTES + 1)
-        with File(name).open("rb") as file:
+        with open(name, "rb") as file:  # noqa: PTH123
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from None

@@ -66,14 +66,14 @@ _NESTED = (
 
 
 def relocated(
-    template: dict[str, Json], source: File, target: File, moved: Callable[[str], str | None]
+    template: dict[str, Json], source: str, target: str, moved: Callable[[str], str | None]
 ) -> Iterator[Edit]:
     """The edits that keep the local paths of a template right which moves from one file to another.
 
     `moved` gives for the real path of a file that moves too its new place. What is no path to a
     file or folder that exists, such as a URL, stays as it is.
     """
-    here, there = (os.path.realpath(file.parent) for file in (source, target))
+    here, there = (os.path.realpath(File(file).parent) for file in (source, target))
     if here == there:
         return
     for path, value in _candidates(template):
@@ -84,9 +84,9 @@ def relocated(
                 yield Edit("replace", path, way if way.startswith(".") else f"./{way}")
 
 
-def nested_templates(template: dict[str, Json], source: File) -> list[str]:
+def nested_templates(template: dict[str, Json], source: str) -> list[str]:
     """The real paths of the templates beside a template's file that it nests."""
-    here = os.path.realpath(source.parent)
+    here = os.path.realpath(File(source).parent)
     values = [
         value
         for resource in resources(template)

@@ -29,7 +29,7 @@ def scalar(value: Json, style: Style, flow: bool) -> str:
     """A scalar that reads back as the same value, in YAML 1.1 parsers other than ours too."""
     if isinstance(value, str):
         if style.is_json:
-            return json.dumps(value, ensure_ascii=_SURROGATE.search(value) is not None)
+            return json.dumps(value, ensure_ascii=re.search(_SURROGATE, value) is not None)
         return _text(value, flow)
     if isinstance(value, float) and not style.is_json:
         return re.sub(r"^(-?\d+)e", r"\1.0e", repr(value))
@@ -47,7 +47,7 @@ def _text(text: str, flow: bool) -> str:
     if text.isprintable():
         return "'" + text.replace("'", "''") + "'"
     quoted = json.dumps(text, ensure_ascii=False)
-    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
+    return re.sub(_UNPRINTABLE, lambda match: f"\\u{ord(match[0]):04x}", quoted)
 
 
 # Plain text: begins with a letter or what cannot be taken for a number, a date or an indicator.
@@ -55,8 +55,10 @@ _NO_END = r"(?!.*(?:: | #|[: ]$))[A-Za-z_/$]"
 _SAFE_IN_FLOW = re.compile(_NO_END + r"[A-Za-z0-9_ ./$:()+=@*?!~^;<>&%|-]*")
 _SAFE = re.compile(_NO_END + r"[A-Za-z0-9_ ./$:()+=@*?!~^;<>&%|{}\[\],'\"#-]*")
 _YAML_1_1_BOOLEANS = ("y", "Y", "n", "N")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_UNPRINTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+# These are compiled where they are used: few texts need them.
+_SURROGATE = "[\ud800-\udfff]"
+_UNPRINTABLE = r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]"
 
 
 class Writer:

@@ -229,7 +229,7 @@ _FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+][0
 # An alias: "*" where a value can begin. The look-behind comes second so that the search is quick.
 ALIAS = re.compile(r"\*(?<=[\s\[{,:]\*)[\w-]")
 # From the end of one node to the alias that follows it: past indicators, comments, tags, anchors.
-_TO_ALIAS = re.compile(r"(?:[\s:,\[{?-]|#[^\n]*+|[!&][^\s,\[\]{}]*+)*+(\*[\w-]+)")
+_TO_ALIAS = r"(?:[\s:,\[{?-]|#[^\n]*+|[!&][^\s,\[\]{}]*+)*+(\*[\w-]+)"
 
 
 def _tagged_scalar(node: Node) -> Json:
@@ -265,11 +265,12 @@ class _Composer(Loader):  # type: ignore[misc]
 def _part_aliases(root: Node, text: str) -> None:
     """Put an Alias in each place where libyaml repeats the node that an alias stands for."""
     seen: set[int] = set()
+    to_alias = re.compile(_TO_ALIAS)
 
     def place(node: Node, after: int) -> tuple[Node, int]:
         """What stands in a node's place, and where it ends."""
         if id(node) in seen:
-            match = cast("re.Match[str]", _TO_ALIAS.match(text, after))
+            match = cast("re.Match[str]", to_alias.match(text, after))
             return Alias(None, node, Mark(match.start(1)), Mark(match.end())), match.end()  # type: ignore[arg-type]
         seen.add(id(node))
         if not isinstance(node, ScalarNode):

@@ -125,16 +125,18 @@ def styles_of(source: Source, spans: Spans) -> Styles:
     return Styles(spans, style._replace(widths=widths or Widths()), dash)
 
 
-def _block_lists(node: Node, key: Node | None = None) -> Iterator[tuple[Node | None, SequenceNode]]:
-    """The lists in block style in a node, each with its key, if it has one."""
-    if not isinstance(node, CollectionNode) or node.flow_style:
-        return
-    if isinstance(node, SequenceNode):
-        yield key, node
-    for entry in node.value:
-        pair = entry if isinstance(entry, tuple) else (None, entry)
-        if isinstance(pair[1], CollectionNode):
-            yield from _block_lists(pair[1], pair[0])
+def _block_lists(root: Node) -> Iterator[tuple[Node | None, SequenceNode]]:
+    """The lists in block style in a node, in the text's order, each with its key, if it has one."""
+    todo: list[tuple[Node | None, Node]] = [(None, root)]
+    while todo:
+        key, node = todo.pop()
+        if not isinstance(node, CollectionNode) or node.flow_style:
+            continue
+        if isinstance(node, SequenceNode):
+            yield key, node
+            todo += [(None, item) for item in reversed(node.value)]
+        else:
+            todo += reversed(node.value)
 
 
 def _offsets(spans: Spans, node: Node, kind: type[CollectionNode]) -> Iterator[int]:
@@ -180,8 +182,8 @@ def _widths(found: Iterable[tuple[bool, int]]) -> Widths | None:
 
 def _commonest(values: Iterable[int]) -> int | None:
     """The value that occurs most often, the first of several; None: there are none."""
-    counts = Counter(values).most_common(1)
-    return counts[0][0] if counts else None
+    counts = Counter(values)
+    return max(counts, key=counts.__getitem__, default=None)
 
 
 _ENOUGH = 300

@@ -12,7 +12,7 @@ def explain_syntax_error(error: YAMLError, text: str) -> tuple[int, str, str, st
 
     No message holds a value of the text.
     """
-    control = _CONTROL.search(text)
+    control = re.search(_CONTROL, text)
     if control:
         message = f"The control character U+{ord(control[0]):04X} is not allowed in a template."
         return control.start(), "PI001", message, "Remove it, or escape it in double quotes."
@@ -35,7 +35,7 @@ def explain_syntax_error(error: YAMLError, text: str) -> tuple[int, str, str, st
 
 
 # What YAML allows in no text.
-_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_CONTROL = "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]"
 
 # A part of what libyaml says: what is wrong, and the fix.
 _TOLD = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cfnlint.config import CliArgs
 
-from macro.commands.arguments import LINT_FORMATS, LINT_LEVELS, SHELLS
+from macro.commands.arguments import LINT_FORMATS, LINT_LEVELS, SHELLS, parser
 from macro.commands.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +50,21 @@ def test_help_of_a_command(command: str, capsys: pytest.CaptureFixture[str]) -> 
         if "default:" not in entry and not entry.startswith("-h")
     ]
     assert without == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_parser_of_one_command_says_what_that_of_all_does(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = []
+    for only in (command, None, "expnd"):
+        with pytest.raises(SystemExit, match="0"):
+            parser(only).parse_args([command, "--help"])
+        texts.append(capsys.readouterr().out)
+    assert len(set(texts)) == 1
+    other = COMMANDS[COMMANDS.index(command) - 1]
+    with pytest.raises(SystemExit, match="2"):
+        parser(command).parse_args([other, "--help"])
 
 
 def test_help_of_lint_needs_no_cfn_lint() -> None:

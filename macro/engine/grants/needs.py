@@ -110,8 +110,8 @@ def _read_needs(
                 Need(path, found.when, key_permission(found.key, secret, site.loop_variables))
             )
     problems, warnings = _sorted_out(faults, site, stack)
-    problems = tuple([access.reported(problem) for problem in problems])
-    return ContainerNeeds(parameter, tuple(needs), problems, warnings)
+    reported = tuple(map(access.reported, problems))
+    return ContainerNeeds(parameter, tuple(needs), reported, warnings)
 
 
 class _SecretCase(NamedTuple):
@@ -174,6 +174,8 @@ class _Fault(NamedTuple):
 
 def _doubts(found: Secret | Key | NamedRole, path: Path, when: Conditions) -> list[_Fault]:
     """What may be wrong with a value whose deployed form is not known for sure."""
+    if not found.cautions and not found.defaults:
+        return []
     cautions = [_Fault(path, when, caution) for caution in found.cautions]
     return [*cautions, *_assumed(found, path, when)]
 
@@ -319,7 +321,7 @@ def _within(needs: Iterable[Need], when: Conditions, site: Site, stack: Stack) -
     """The needs, as far as they arise where `when` holds."""
     if when:
         needs = [Need(need.path, need.when.both(when), need.permission) for need in needs]
-    return [need for need in needs if stack.possible(need.when, site)]
+    return [need for need in needs if not need.when or stack.possible(need.when, site)]
 
 
 def _granted(

@@ -80,9 +80,12 @@ def read_shorthand(value: Json, path: Path, reader: BlockReader) -> Shorthand:
     if missing and not _keys_beside(reader.container.body):
         problems += _problems_of_images(missing, forms)
     problems += [one.problem for one, _ in leaves(access, ALWAYS) if one.problem]
-    flaws = _flaws(images, access, reader)
-    problems += [flaw.error.at(at) for at, flaw in flaws if flaw.certain]
-    warnings = tuple([_doubt(at, flaw) for at, flaw in flaws if not flaw.certain])
+    warnings: list[Problem] = []
+    for at, flaw in _flaws(images, access, reader):
+        if flaw.certain:
+            problems.append(flaw.error.at(at))
+        else:
+            warnings.append(_doubt(at, flaw))
     image_path: Path | None = None
     secret_path: Path | None = None
     if all(form.block is None for form in forms):
@@ -90,7 +93,7 @@ def read_shorthand(value: Json, path: Path, reader: BlockReader) -> Shorthand:
     elif not isinstance(whole, Fork):
         image_path = (*path, "Image")
         secret_path = (*path, "Secret") if get(value, "Secret") is not None else None
-    return Shorthand(image, image_path, access, secret_path, tuple(problems), warnings)
+    return Shorthand(image, image_path, access, secret_path, tuple(problems), tuple(warnings))
 
 
 class _Form(NamedTuple):
@@ -306,7 +309,7 @@ def problems_beside(container: Container) -> Iterator[Problem]:
 
 def _keys_beside(body: dict[str, Json]) -> list[str]:
     """The keys of a block that are beside it, on the container."""
-    if NAME not in body:
+    if NAME not in body or body.keys().isdisjoint(BLOCK_KEYS):
         return []
     return [key for key in BLOCK_KEYS if key in body and (key != "Image" or _is_empty(body))]
 

@@ -83,12 +83,11 @@ def _private_parts(tree: Fork[Json] | Json, path: Path) -> Iterator[Path]:
 
 def _replaced(short: Shorthand, parameters: Fork[Json] | Json) -> list[Edit]:
     """What puts the credentials parameter in the place of a secret that it differs from."""
-    secrets = [access.secret for access, _ in leaves(short.access, ALWAYS)]
-    values = [value for value, _ in leaves(parameters, ALWAYS)]
+    cases = zip(leaves(short.access, ALWAYS), leaves(parameters, ALWAYS), strict=True)
     return [
-        Edit("replace", secret.path, value)
-        for secret, value in zip(secrets, values, strict=True)
-        if secret.value != value
+        Edit("replace", access.secret.path, value)
+        for (access, _), (value, _) in cases
+        if access.secret.value != value
     ]
 
 

@@ -39,7 +39,6 @@ _IMAGE_ID = "[0-9a-f]{64}"
 # As splitDockerDomain in distribution/reference: what is before the first slash is a host where it
 # has a dot, a colon or a capital in it, or is localhost.
 _HOST_FIRST = "[^/.:A-Z]*[.:A-Z][^/]*/|localhost/"
-_BEGINS_WITH_HOST = re.compile(_HOST_FIRST)
 _REFERENCE = re.compile(
     rf"(?!{_IMAGE_ID}$)(?:(?={_HOST_FIRST})({_HOST})/|(?!{_HOST_FIRST}))"
     rf"({_REPOSITORY})(?::({_TAG}))?(?:@({_DIGEST}))?"
@@ -126,7 +125,7 @@ def split_registry(image: str) -> tuple[str | None, str]:
 
     Takes the first part of a reference too, as long as its slash is in it.
     """
-    if _BEGINS_WITH_HOST.match(image):
+    if re.match(_HOST_FIRST, image):
         host, _, path = image.partition("/")
         return host, path
     return None, image

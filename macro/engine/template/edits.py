@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from copy import copy
 from typing import Any, Literal
 
 from macro.engine.template.document import Json, Path
@@ -80,4 +79,8 @@ def apply(template: Json, edits: Iterable[Edit], keys: Keys | None = None) -> Js
 
 
 def _copy(node: Any) -> Any:
-    return node.copy() if type(node) in (dict, list) else copy(node)
+    if type(node) in (dict, list):
+        return node.copy()
+    from copy import copy  # slow to import, and for other nodes than plain data alone
+
+    return copy(node)

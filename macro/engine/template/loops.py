@@ -13,7 +13,7 @@ from macro.engine.template.document import Json, Path
 from macro.engine.template.records import NamedTuple
 
 LOOP = "Fn::ForEach::"
-_VARIABLE = re.compile(r"[$&]\{(\w+)\}")
+_VARIABLE = r"[$&]\{(\w+)\}"  # compiled where a loop is: most templates have none
 
 
 class Loop(NamedTuple):
@@ -85,12 +85,12 @@ def fill(node: Json, turn: Turn) -> Json:
 
 def variables_in(text: str) -> set[str]:
     """The names in the text's `${...}` and `&{...}`."""
-    return set(_VARIABLE.findall(text)) if "{" in text else set()
+    return set(re.findall(_VARIABLE, text)) if "{" in text else set()
 
 
 def without_variables(logical_id: str, kept: Collection[str]) -> str:
     """The logical id without its loop variables, but for those kept."""
-    return _VARIABLE.sub(lambda found: found[0] if found[1] in kept else "", logical_id)
+    return re.sub(_VARIABLE, lambda found: found[0] if found[1] in kept else "", logical_id)
 
 
 def generalized(values: Sequence[Json], turns: Sequence[Turn]) -> Json | None:

@@ -172,6 +172,9 @@ class Stack:
         self._open: dict[str, list[Resource]] = {}
         self._open_by_head: dict[str, list[str]] = {}
         for resource in self.resources:
+            if not resource.loops:
+                self._by_id.setdefault(resource.logical_id, []).append((resource, ()))
+                continue
             found = self.turns(resource.loops)
             if found is None:
                 self._open.setdefault(resource.logical_id, []).append(resource)
