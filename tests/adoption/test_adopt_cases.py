@@ -180,6 +180,32 @@ def test_what_expand_has_written_is_adopted_and_expands_to_the_same(path: Path) 
         assert (again == template) == (path.parent.name not in NOT_THE_SAME)
 
 
+@pytest.mark.parametrize(
+    ("variable", "others", "left"),
+    [("Name", [], 0), ("Value", [], 0), ("Value", [{"Fn::ImportValue": "other"}], 1)],
+)
+def test_a_role_is_known_again_whatever_its_name_is_called_in_fn_sub(
+    variable: str, others: list[Any], left: int
+) -> None:
+    """A loop whose variable has the name that `expand` gives to what it puts into `Fn::Sub`."""
+    block = {"Image": f"quay.io/acme/web:${{{variable}}}", "Secret": "registry/team"}
+    properties = {
+        "ExecutionRoleArn": {"Fn::ImportValue": "team"},
+        "ContainerDefinitions": [{"Name": "web", "PrivateImage": block}],
+    }
+    task = {"Type": "AWS::ECS::TaskDefinition", "Properties": properties}
+    written: Any = {
+        "Transform": ["AWS::LanguageExtensions", "PrivateImage"],
+        "Resources": {"Fn::ForEach::Tasks": [variable, ["a", "b"], {f"Task${{{variable}}}": task}]},
+    }
+    template: Any = apply(written, expand(written).edits)
+    assert ("${Value1}role/" in json.dumps(template)) == (variable == "Value")
+    (policy,) = (one for one in template["Resources"].values() if isinstance(one, dict))
+    policy["Properties"]["Roles"] += others
+    adopted = apply(template, adopt(template, Context()).edits)
+    assert json.dumps(adopted).count("GetSecretValue") == left
+
+
 def _written(expanded: Path) -> str:
     """The template that an expansion of the golden cases has come from."""
     return expanded.with_stem("template").read_text("utf-8")
