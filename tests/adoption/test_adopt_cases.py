@@ -206,6 +206,44 @@ def test_a_role_is_known_again_whatever_its_name_is_called_in_fn_sub(
     assert json.dumps(adopted).count("GetSecretValue") == left
 
 
+@pytest.mark.parametrize("own_key", [True, False])
+@pytest.mark.parametrize("narrow", [True, False])
+def test_a_key_that_the_template_declares_in_one_case_keeps_its_grant(
+    own_key: bool, narrow: bool
+) -> None:
+    """Beside a key that only a statement names, and that another container's secret may have."""
+    declared = {"Name": "declared", **({"KmsKeyId": "alias/own"} if own_key else {})}
+    far = {"Secret": secret_arn("far", account="444455556666"), "KmsKey": key_arn("far")}
+    either = {"Fn::If": ["Prod", secret_arn("web"), {"Ref": "Secret"}]}
+    blocks: list[Any] = [far, {"Secret": either}]
+    containers = [
+        {"Name": f"c{i}", "PrivateImage": {"Image": "quay.io/acme/web:1", **one}}
+        for i, one in enumerate(blocks)
+    ]
+    properties = {"ContainerDefinitions": containers}
+    written: Any = {
+        "Transform": "PrivateImage",
+        "Parameters": {"Stage": {"Type": "String"}},
+        "Conditions": {"Prod": {"Fn::Equals": [{"Ref": "Stage"}, "prod"]}},
+        "Resources": {
+            "Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": declared},
+            "Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": properties},
+        },
+    }
+    known = Context(region=REGION, account=ACCOUNT_ID)
+    template = apply(written, expand(written, known).edits)
+    adoption = adopt(template, known, narrow=narrow)
+    adopted = apply(template, adoption.edits)
+    assert len(adoption.containers) == 2
+    after = apply(adopted, expand(adopted, known).edits)
+    deployment = Deployment(
+        after, Account({"Stage": "test"}, aliases={"alias/own": key_arn("own")})
+    )
+    (role,) = deployment.roles
+    assert deployment.may_decrypt(role, key_arn("far"))
+    assert deployment.may_decrypt(role, key_arn("own")) == own_key
+
+
 def _written(expanded: Path) -> str:
     """The template that an expansion of the golden cases has come from."""
     return expanded.with_stem("template").read_text("utf-8")
