@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,15 +72,25 @@ def account_ids() -> Iterator[str]:
 
 
 @pytest.fixture
-def account(server: Server, account_ids: Iterator[str]) -> Account:
+def account(server: Server, account_ids: Iterator[str], models_once: None) -> Account:
     """An account of the emulator in which nobody has made anything."""
     from emulator import Account
 
     return Account(server, next(account_ids))
 
 
+@pytest.fixture(scope="session")
+def models_once() -> Iterator[None]:
+    """The models of AWS's services are read once: botocore reads them anew for every session."""
+    from botocore import session
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "create_loader", cache(session.create_loader))
+        yield
+
+
 @pytest.fixture
-def moto_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def moto_account(models_once: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An account of moto in eu-west-1, in which nobody has made anything, and its credentials."""
     from moto import mock_aws
 

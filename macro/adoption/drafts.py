@@ -109,7 +109,8 @@ def _draft(written: HandWritten, reader: KeyReader) -> Draft:
         for role in roles
     ):
         return Draft(written, grant=False)
-    if is_declared(written, reader.stack):
+    # A key in the block would be that of every case, in place of those that the template declares.
+    if is_declared(written, reader.stack) or any(_declared_keys(written, reader.stack)):
         return Draft(written)
     keys = list({canonical(key): key for key in _keys_of(written, roles, reader)}.values())
     return Draft(written, keys[0] if len(keys) == 1 and keys[0] != "*" else None)

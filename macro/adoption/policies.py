@@ -109,7 +109,20 @@ def role_key(role: Resource) -> str:
 
 def name_key(name: Json) -> str:
     """The same for the names of roles that are written in two ways, such as with `Fn::Sub`."""
-    return canonical(write_text(parse_text(name)))
+    return canonical(_in_one_form(name))
+
+
+def _in_one_form(value: Json) -> Json:
+    """A value whose texts are written in one way at any depth: variables of `Fn::Sub` too, which
+    `expand` calls otherwise than the loops around."""
+    if isinstance(value, list):
+        return [_in_one_form(item) for item in value]
+    if isinstance(value, dict):
+        written = write_text(parse_text(value))
+        if isinstance(written, dict):
+            return {key: _in_one_form(item) for key, item in written.items()}
+        return written
+    return value
 
 
 def declared(role: TemplateRole | NamedRole, site: Site, stack: Stack) -> Resource | None:

@@ -180,6 +180,70 @@ def test_what_expand_has_written_is_adopted_and_expands_to_the_same(path: Path) 
         assert (again == template) == (path.parent.name not in NOT_THE_SAME)
 
 
+@pytest.mark.parametrize(
+    ("variable", "others", "left"),
+    [("Name", [], 0), ("Value", [], 0), ("Value", [{"Fn::ImportValue": "other"}], 1)],
+)
+def test_a_role_is_known_again_whatever_its_name_is_called_in_fn_sub(
+    variable: str, others: list[Any], left: int
+) -> None:
+    """A loop whose variable has the name that `expand` gives to what it puts into `Fn::Sub`."""
+    block = {"Image": f"quay.io/acme/web:${{{variable}}}", "Secret": "registry/team"}
+    properties = {
+        "ExecutionRoleArn": {"Fn::ImportValue": "team"},
+        "ContainerDefinitions": [{"Name": "web", "PrivateImage": block}],
+    }
+    task = {"Type": "AWS::ECS::TaskDefinition", "Properties": properties}
+    written: Any = {
+        "Transform": ["AWS::LanguageExtensions", "PrivateImage"],
+        "Resources": {"Fn::ForEach::Tasks": [variable, ["a", "b"], {f"Task${{{variable}}}": task}]},
+    }
+    template: Any = apply(written, expand(written).edits)
+    assert ("${Value1}role/" in json.dumps(template)) == (variable == "Value")
+    (policy,) = (one for one in template["Resources"].values() if isinstance(one, dict))
+    policy["Properties"]["Roles"] += others
+    adopted = apply(template, adopt(template, Context()).edits)
+    assert json.dumps(adopted).count("GetSecretValue") == left
+
+
+@pytest.mark.parametrize("own_key", [True, False])
+@pytest.mark.parametrize("narrow", [True, False])
+def test_a_key_that_the_template_declares_in_one_case_keeps_its_grant(
+    own_key: bool, narrow: bool
+) -> None:
+    """Beside a key that only a statement names, and that another container's secret may have."""
+    declared = {"Name": "declared", **({"KmsKeyId": "alias/own"} if own_key else {})}
+    far = {"Secret": secret_arn("far", account="444455556666"), "KmsKey": key_arn("far")}
+    either = {"Fn::If": ["Prod", secret_arn("web"), {"Ref": "Secret"}]}
+    blocks: list[Any] = [far, {"Secret": either}]
+    containers = [
+        {"Name": f"c{i}", "PrivateImage": {"Image": "quay.io/acme/web:1", **one}}
+        for i, one in enumerate(blocks)
+    ]
+    properties = {"ContainerDefinitions": containers}
+    written: Any = {
+        "Transform": "PrivateImage",
+        "Parameters": {"Stage": {"Type": "String"}},
+        "Conditions": {"Prod": {"Fn::Equals": [{"Ref": "Stage"}, "prod"]}},
+        "Resources": {
+            "Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": declared},
+            "Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": properties},
+        },
+    }
+    known = Context(region=REGION, account=ACCOUNT_ID)
+    template = apply(written, expand(written, known).edits)
+    adoption = adopt(template, known, narrow=narrow)
+    adopted = apply(template, adoption.edits)
+    assert len(adoption.containers) == 2
+    after = apply(adopted, expand(adopted, known).edits)
+    deployment = Deployment(
+        after, Account({"Stage": "test"}, aliases={"alias/own": key_arn("own")})
+    )
+    (role,) = deployment.roles
+    assert deployment.may_decrypt(role, key_arn("far"))
+    assert deployment.may_decrypt(role, key_arn("own")) == own_key
+
+
 def _written(expanded: Path) -> str:
     """The template that an expansion of the golden cases has come from."""
     return expanded.with_stem("template").read_text("utf-8")

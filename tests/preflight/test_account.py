@@ -99,7 +99,7 @@ class Stubs:
 
 
 @pytest.fixture
-def stubs() -> Stubs:
+def stubs(models_once: None) -> Stubs:
     return Stubs()
 
 
