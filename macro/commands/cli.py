@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 
 from macro.commands.arguments import lint_help, parser
@@ -129,9 +129,9 @@ def _unexpected(error: Exception) -> str:
 
 
 def _drop_output() -> None:
-    """Sends nowhere what Python would write to standard output on exit."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    from macro.commands.output import drop  # as in _end
+
+    drop(sys.stdout)
 
 
 def _open_closed_streams() -> None:

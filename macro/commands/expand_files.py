@@ -138,13 +138,20 @@ def _report(one: FileExpansion) -> int:
 
 
 def _warn_of_nested(results: Iterable[FileExpansion], expanded: Container[str]) -> None:
-    """Prints which templates keep their shorthand that others nest, since they are not named."""
+    """Prints which templates keep their shorthand where others nest them, since they, or a template
+    on the way to them, are not named."""
     for one in results:
         for name in one.nested:
             if name not in expanded:
                 nests = f"it nests {os.path.relpath(name)}, whose PrivateImage blocks"
                 fix = "Expand the folder of both, or name both."
                 output.report(f"{one.input.shown}: warning: {nests} are not expanded. {fix}")
+            elif name in one.detached:
+                nests = f"it nests {os.path.relpath(name)} by way of a template that is not named"
+                fix = "Expand the folder of all, or name all."
+                output.report(
+                    f"{one.input.shown}: warning: {nests}, so its expansion is not used. {fix}"
+                )
 
 
 def _show(view: View, results: list[FileExpansion]) -> None:

@@ -69,8 +69,9 @@ class FileExpansion(NamedTuple):
 
     `place` is where the expansion belongs; `stale` has the files that are not up to date, with the
     reason. `parameters` are those that the template declares. `nested` has the real paths of the
-    templates with shorthand that it nests, however deep. `unreadable` says why a file could not be
-    read.
+    templates with shorthand that it nests, however deep; `detached` has those of them whose written
+    expansion it does not lead to, since a template on the way is not worked on. `unreadable` says
+    why a file could not be read.
     """
 
     input: Input
@@ -85,6 +86,7 @@ class FileExpansion(NamedTuple):
     data: Mapping[str, Json] | None = None
     parameters: frozenset[str] = frozenset()
     nested: tuple[str, ...] = ()
+    detached: tuple[str, ...] = ()
     unreadable: str | None = None
 
     @property
@@ -153,12 +155,14 @@ def _expanded(request: ExpansionRequest, one: Input, data: bytes) -> FileExpansi
     source = parse(data, one.shown)
     expansion = request.work.change(source.template, request.context)
     declared = get(source.template, "Parameters")
+    nested, detached = _nested(request, one, source, data)
     found = FileExpansion(
         one,
         warnings=(*source.warnings, *located(source, expansion.warnings)),
         data=_data(expansion) if request.view == "json" else None,
         parameters=frozenset(declared if isinstance(declared, dict) else ()),
-        nested=tuple(_nested(request, one, source, data)),
+        nested=nested,
+        detached=detached,
     )
     if expansion.problems:
         return found._replace(problems=located(source, expansion.problems))
@@ -238,20 +242,30 @@ def located(source: Source, problems: Iterable[Problem]) -> tuple[LocatedProblem
     return tuple(sorted(found, key=lambda one: (one.line, one.column, one.code)))
 
 
-def _nested(request: ExpansionRequest, one: Input, source: Source, data: bytes) -> Iterator[str]:
-    """The templates with shorthand that a file's template nests, however deep."""
+def _nested(
+    request: ExpansionRequest, one: Input, source: Source, data: bytes
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The templates with shorthand that a file's template nests, however deep, and those of them
+    that are written elsewhere but nested by way of a template that is not."""
     if one.name == STDIN or not _NESTED.search(data) or not request.work.writes_expansions:
-        return
+        return (), ()
     from macro.commands.local_paths import nested_templates  # only where there may be one
 
-    below = nested_templates(source.template, one.name)
-    for name, expansion in _with_nested(request, below, lambda _: True):
-        if expansion.edits or expansion.problems:
-            yield name
+    below = list(_with_nested(request, nested_templates(source.template, one.name)))
+    outside = [name for name, _ in below if name not in request.targets]
+    moved = {
+        name
+        for name, _ in _with_nested(request, outside)
+        if name in request.targets and os.path.realpath(request.targets[name]) != name
+    }
+    found = tuple(name for name, expansion in below if expansion.edits or expansion.problems)
+    return found, tuple(name for name in found if name in moved)
 
 
 def _with_nested(
-    request: ExpansionRequest, names: Iterable[str], follow: Callable[[str], bool]
+    request: ExpansionRequest,
+    names: Iterable[str],
+    follow: Callable[[str], bool] = lambda _: True,
 ) -> Iterator[tuple[str, Expansion]]:
     """Templates and those that they nest, however deep, with their expansions; those that `follow`
     leaves out are not looked into, and those that cannot be read are not among them."""

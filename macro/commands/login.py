@@ -60,10 +60,14 @@ def login(options: argparse.Namespace) -> int:
         return _refuse(str(trouble))
     if arn is None:
         return PROBLEMS
-    print(f"{arn}\n\nIn a container's PrivateImage:")
-    print(f"  Image: {host}/REPOSITORY:TAG\n  Secret: {arn}")
-    if options.kms_key_id:
-        print(f"  KmsKey: {options.kms_key_id}")
+    lines = [arn, "", "In a container's PrivateImage:"]
+    lines += [f"  Image: {host}/REPOSITORY:TAG", f"  Secret: {arn}"]
+    lines += [f"  KmsKey: {options.kms_key_id}"] if options.kms_key_id else []
+    try:
+        print("\n".join(lines), flush=True)
+    except OSError:
+        report(f"The secret {arn} was written.")
+        raise
     return OK
 
 
@@ -169,7 +173,9 @@ def _store(account: Account, secret: _NewSecret, overwrite: bool) -> str | None:
             "secretsmanager", "update_secret", SecretId=arn, SecretString=secret.value, **more
         )
     if secret.tags:
-        with _explained(f"The secret {arn} was updated, but not tagged."):
+        updated = f"The secret {arn} was updated"
+        unsure = f"{updated}. It is not known whether it was tagged."
+        with _explained(f"{updated}, but not tagged.", unsure):
             account.call("secretsmanager", "tag_resource", SecretId=arn, Tags=secret.tags)
     return arn
 
@@ -203,9 +209,12 @@ _UNSURE = "It is not known whether the secret was written."
 @contextmanager
 def _explained(state: str, unsure: str | None = None) -> Iterator[None]:
     """Says in which state a call that fails leaves the secret: where AWS refuses it, and where no
-    answer tells (None: the same). Raises NotStoredError."""
+    answer tells (None: the same), as where a signal ends the wait for it. Raises NotStoredError."""
     try:
         yield
+    except (KeyboardInterrupt, SystemExit):
+        report(unsure or state)
+        raise
     except DeniedError as denied:
         raise NotStoredError(f"{state} {denied} Allow it, or ask someone who has it.") from None
     except AwsError as trouble:

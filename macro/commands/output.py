@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TextIO, TypeVar
 
 from macro.text.source import LocatedProblem
@@ -34,7 +35,21 @@ def printable(text: str) -> str:
 
 def report(text: str) -> None:
     """Prints a line to standard error, with what is not printable as escapes."""
-    print(no_command(printable(text)), file=sys.stderr, flush=True)
+    _print_to_stderr(no_command(printable(text)))
+
+
+def _print_to_stderr(line: str) -> None:
+    """Prints a line that is lost where nothing can be written there: the exit code remains."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        drop(sys.stderr)
+
+
+def drop(stream: TextIO) -> None:
+    """Sends nowhere what Python would still write to a stream, on exit at the latest."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def no_command(line: str) -> str:
@@ -67,7 +82,7 @@ def annotate(kind: str, text: str, **where: str | int) -> None:
     """
     if _in_github():
         pairs = ",".join(f"{key}={_escaped(str(value), ':,')}" for key, value in where.items())
-        print(f"::{kind} {pairs}::{_escaped(text)}", file=sys.stderr)
+        _print_to_stderr(f"::{kind} {pairs}::{_escaped(text)}")
 
 
 def _in_github() -> bool:

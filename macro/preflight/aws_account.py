@@ -176,8 +176,11 @@ def connect(profile: str | None, region: str | None, account: str | None) -> Acc
         programs.watch(core)
         found = Account(session, _region(region, session.region_name), None)
     except ProfileNotFound as error:
+        # The variables are in the order of boto3.
+        variables = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+        source = "--profile" if profile else next(filter(os.environ.get, variables))
         name = error.kwargs["profile"]
-        raise AccountError(f"the profile {name} does not exist: name another --profile") from None
+        raise AccountError(f"the profile {name} does not exist; it is named by {source}") from None
     except BotoCoreError as error:
         raise AccountError(f"the configuration of AWS cannot be read ({kind_of(error)})") from None
     try:

@@ -258,6 +258,24 @@ def test_a_full_device(command: list[str]) -> None:
     assert error.count(b"\n") == 1
 
 
+@pytest.mark.parametrize(("device", "mode"), [("/dev/full", "wb"), ("/dev/null", "rb")])
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [(["--in-place"], 0), (["--in-place", "-p", "None=x"], 2), (["none.yaml"], 2), (["b.yaml"], 1)],
+)
+def test_messages_that_cannot_be_written_change_no_exit_code(
+    command: list[str], code: int, device: str, mode: str
+) -> None:
+    put("a.yaml")
+    put("b.yaml", "a: b: c\n")
+    paths = ["a.yaml", *command] if command[0] == "--in-place" else command
+    with Path(device).open(mode) as error:
+        process = start("expand", *paths, stdout=subprocess.PIPE, stderr=error)
+        assert process.communicate(timeout=60)[0] == b""
+    assert process.returncode == code
+    assert ("RepositoryCredentials" in Path("a.yaml").read_text("utf-8")) == (code == 0)
+
+
 def test_a_dash_is_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     put("a.yaml")
     assert main(["expand", "a.yaml"]) == 0
@@ -608,6 +626,25 @@ def test_a_child_that_is_not_expanded_is_reported(
     )
     assert main(["expand", "stacks/plain.yaml"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_an_expanded_child_that_a_parent_does_not_lead_to_is_reported(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    put("stacks/top.yaml", nesting("middle.yaml"))
+    put("stacks/middle.yaml", nesting("child.yaml"))
+    put("stacks/child.yaml")
+    ends = ["stacks/top.yaml", "stacks/child.yaml"]
+    assert main(["expand", *ends, "--output-dir", "out"]) == 0
+    assert names() >= {"out/child.yaml"} and "out/top.yaml" not in names()
+    warning = (
+        "stacks/top.yaml: warning: it nests stacks/child.yaml by way of a template that is not"
+        " named, so its expansion is not used. Expand the folder of all, or name all.\n"
+    )
+    assert warning in capsys.readouterr().err
+    assert main(["expand", *ends, "stacks/middle.yaml", "--output-dir", "all"]) == 0
+    assert main(["expand", *ends, "--in-place"]) == 0  # its place is the one that is nested
+    assert "warning" not in capsys.readouterr().err
 
 
 def test_a_copy_still_finds_its_local_files(capsys: pytest.CaptureFixture[str]) -> None:

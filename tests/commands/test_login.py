@@ -255,25 +255,29 @@ def test_arguments_that_are_missing_are_named(capsys: pytest.CaptureFixture[str]
     assert "--tag=team" in capsys.readouterr().err
 
 
-class Refusing:
+def intercept(
+    monkeypatch: pytest.MonkeyPatch, operation: str, answer: Callable[..., object]
+) -> None:
+    """Lets an operation of Secrets Manager be answered by a function."""
+    made = macro.preflight.aws_account._client  # noqa: SLF001 # where the clients are made
+
+    def client(session: Any, service: str, region: str) -> Any:
+        found = made(session, service, region)
+        found.meta.events.register(f"before-call.secrets-manager.{operation}", answer)
+        return found
+
+    monkeypatch.setattr(macro.preflight.aws_account, "_client", client)
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, operation: str, code: str, status: int = 400) -> None:
     """Lets an operation of Secrets Manager be refused."""
 
-    def __init__(
-        self, monkeypatch: pytest.MonkeyPatch, operation: str, code: str, status: int = 400
-    ) -> None:
-        made = macro.preflight.aws_account._client  # noqa: SLF001 # where the clients are made
+    def refused(**_: Any) -> tuple[Any, dict[str, Any]]:
+        response = type("Response", (), {"status_code": status})
+        error = {"Code": code, "Message": READER.password}
+        return response, {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}}
 
-        def refuse(**_: Any) -> tuple[Any, dict[str, Any]]:
-            response = type("Response", (), {"status_code": status})
-            error = {"Code": code, "Message": READER.password}
-            return response, {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}}
-
-        def client(session: Any, service: str, region: str) -> Any:
-            found = made(session, service, region)
-            found.meta.events.register(f"before-call.secrets-manager.{operation}", refuse)
-            return found
-
-        monkeypatch.setattr(macro.preflight.aws_account, "_client", client)
+    intercept(monkeypatch, operation, refused)
 
 
 @pytest.mark.parametrize(
@@ -296,12 +300,72 @@ def test_a_refusal_says_what_is_written(
 ) -> None:
     if exists:
         aws.create_secret(Name="registry/team", SecretString='"before"')
-    Refusing(monkeypatch, operation, "AccessDeniedException")
+    refuse(monkeypatch, operation, "AccessDeniedException")
     done = run(yes=True, tag=["team=web"])
     assert done.code == 1 and done.out == ""
     assert reported in done.err and f"lack secretsmanager:{operation}" in done.err
     if exists:
         assert held(aws) == (HELD if updated else "before")
+
+
+@pytest.mark.parametrize("signal", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize(
+    ("operation", "exists", "reported"),
+    [
+        ("DescribeSecret", True, "Nothing was written."),
+        ("CreateSecret", False, "It is not known whether the secret was written."),
+        ("UpdateSecret", True, "It is not known whether the secret was written."),
+        ("TagResource", True, "was updated. It is not known whether it was tagged."),
+    ],
+)
+def test_a_signal_leaves_word_of_what_is_written(
+    operation: str,
+    exists: bool,
+    reported: str,
+    signal: type[BaseException],
+    aws: Any,
+    run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if exists:
+        aws.create_secret(Name="registry/team", SecretString='"before"')
+
+    def end(**_: Any) -> None:
+        raise signal
+
+    intercept(monkeypatch, operation, end)
+    with pytest.raises(signal):
+        run(yes=True, tag=["team=web"])
+    assert capsys.readouterr().err.endswith(f"{reported}\n")
+
+
+def test_an_output_that_is_full_does_not_hide_what_is_written(
+    aws: Any,
+    run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sys.stdout", Full())
+    with pytest.raises(OSError, match="No space left"):
+        run()
+    assert held(aws) == HELD
+    assert "registry/team" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])
+def test_what_names_a_profile_is_blamed_for_it(
+    variable: str, run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "none")
+    with pytest.raises(AccountError, match=rf"the profile none .* named by {variable}$"):
+        run()
+    with pytest.raises(AccountError, match=r"the profile other .* named by --profile$"):
+        run(profile="other")
 
 
 @pytest.mark.parametrize(
@@ -321,7 +385,7 @@ def test_what_may_have_been_written_is_not_said_to_be_not(
     run: Callable[..., Run],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    Refusing(monkeypatch, "CreateSecret", code, status)
+    refuse(monkeypatch, "CreateSecret", code, status)
     done = run()
     assert done.code == 1 and done.err.startswith(f"error: {reported}")
 
