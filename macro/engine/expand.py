@@ -9,6 +9,7 @@ from macro.engine.grants.additions import Placed
 from macro.engine.grants.boundaries import boundary_warnings
 from macro.engine.grants.key_policies import key_policy_warnings
 from macro.engine.grants.needs import Need, Vacancy, read_grants, read_needs
+from macro.engine.grants.one_deployment import Used, contradictions, used_values
 from macro.engine.grants.permissions import Grant
 from macro.engine.grants.placement import place
 from macro.engine.grants.separate_policies import turns_differ
@@ -91,6 +92,7 @@ class Task(NamedTuple):
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     needs_transform: bool = False
+    used: tuple[Used, ...] = ()
 
 
 def expand(template: Json, context: Context | None = None) -> Expansion:
@@ -131,7 +133,12 @@ def expand(template: Json, context: Context | None = None) -> Expansion:
     ]
     warnings = tuple(
         dict.fromkeys(
-            [*(warning for task in tasks for warning in task.warnings), *of_roles, *uncalled]
+            [
+                *(warning for task in tasks for warning in task.warnings),
+                *contradictions((used for task in tasks for used in task.used), stack),
+                *of_roles,
+                *uncalled,
+            ]
         )
     )
     if problems:
@@ -220,7 +227,13 @@ def _read_task(containers: list[Called], settings: Settings, macro: Macro, stack
         tuple(dict.fromkeys(problems)),
         tuple(dict.fromkeys(warnings)),
         not all(one.calls for one in private),
+        tuple(used_values(private[0].container, map(_used, found), grants or ())),
     )
+
+
+def _used(container: PrivateContainer) -> Used:
+    site = Site(container.resource)
+    return Used(container.parameter, container.path, container.when, ("partition",), site)
 
 
 class ContainerInTurn(NamedTuple):

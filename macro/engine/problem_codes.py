@@ -374,6 +374,13 @@ CODES = {
             " out the account's root, without which IAM policies do not count."
         ),
     ),
+    "PI915": (
+        "ARNs that cannot all be right in one deployment",
+        (
+            "Two ARNs name different partitions, or different accounts or Regions where each must"
+            " be the stack's own."
+        ),
+    ),
 }
 
 WARNINGS = ("PI6", "PI9")

@@ -31,6 +31,7 @@ CASES = {
     "PI906": "secret-import",
     "PI912": "secret-name-that-parameters-decide",
     "PI914": "key-policy-without-the-account",
+    "PI915": "arns-of-two-partitions",
     "PI903": "secret-parameter-default",
     "PI109": "problem-fn-transform-without-grant-false",
     "PI501": "problem-too-many-resources",

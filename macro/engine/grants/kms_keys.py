@@ -127,8 +127,8 @@ def key_doubts(
     value: Json, when: Conditions, secret: Secret
 ) -> Iterator[tuple[Conditions, Caution]]:
     """Where no key is written as `value`, the doubt for each resource that has a key of its own and
-    may be the secret, since nothing is known of its name. One without a key needs no other grant.
-    """
+    may be the secret, since nothing is known of its name (one without a key needs no other grant),
+    and for a secret that the template hides."""
     for found in secret.nameless:
         for _, written, holds in branches(value, (), when.both(found.when)):
             keys = [key for _, key, _ in branches(found.property("KmsKeyId"), (), holds)]
@@ -142,6 +142,13 @@ def key_doubts(
                 fix = f"If {name} is meant, write Ref to it. If not, write KmsKey beside Secret"
                 fix += f" ({_OWN_ALIAS}, if the secret has no key of its own)."
                 yield holds, Caution("PI912", message, fix)
+
+    for name in secret.hidden_by:
+        for _, written, holds in branches(value, (), when):
+            if written in (None, NO_VALUE):
+                message = f"Nothing is known about the secret that {name} names, nor about its key."
+                fix = f"Write KmsKey beside Secret ({_OWN_ALIAS}, if the secret has no key of its"
+                yield holds, Caution("PI906", message, f"{fix} own).")
 
 
 def _read_value(value: Json, path: Path, when: Conditions, reader: _Reader) -> Iterator[FoundKey]:

@@ -49,7 +49,8 @@ class Secret(NamedTuple):
     `as_written`: the parameter is what the author wrote. `region` is where the secret lives;
     `declarations` are the resources that it may be, where the template has it. `elsewhere`: it is
     known to be of another account; `anywhere`: nothing is known of its account. `nameless` are
-    resources of whose name nothing is known, so that it may be this one. `defaults` names the
+    resources of whose name nothing is known, so that it may be this one; `hidden_by` names what
+    says which secret it is by an `opaque` value, of which nothing is known. `defaults` names the
     parameters whose default decided the form; `cautions` say what IAM would not take,
     `service_cautions` what the service would not.
     """
@@ -65,6 +66,8 @@ class Secret(NamedTuple):
     service_cautions: tuple[Caution, ...] = ()
     anywhere: bool = False
     nameless: tuple[Resource, ...] = ()
+    hidden_by: tuple[str, ...] = ()
+    opaque: bool = False
 
 
 _NO_PARTIAL_ARN = Caution(
@@ -211,6 +214,8 @@ def _any_of(value: Json, selection: Selection, each: Sequence[SecretOrError]) ->
         tuple(dict.fromkeys(caution for one in found for caution in one.service_cautions)),
         any(one.anywhere for one in found),
         tuple(_unique(other for one in found for other in one.nameless)),
+        tuple(dict.fromkeys(name for one in found for name in one.hidden_by)),
+        any(one.opaque for one in found),
     )
 
 
@@ -288,6 +293,7 @@ def _secret_behind(
             behind.elsewhere,
             cautions=doubts,
             nameless=behind.nameless,
+            hidden_by=(found.logical_id,) if behind.opaque else behind.hidden_by,
         )
 
     def read(leaf: Leaf) -> Fork[SecretOrError] | SecretOrError:
@@ -372,6 +378,7 @@ def _by_arn(value: Json, text: Text, forms: list[SecretForm], reader: Reader) ->
         cautions=tuple(cautions),
         service_cautions=(_NO_PARTIAL_ARN,) if hidden else (),
         anywhere=any(form.anywhere for form in forms),
+        opaque=any(form.opaque for form in forms),
     )
 
 

@@ -227,6 +227,10 @@ def _flaws(
         if flaw and flaw.takes_no_secret:
             opened = [holds for one, holds in leaves(access, when) if one.secret.value != NO_VALUE]
             flaw = flaw if any(_possible(holds, reader) for holds in opened) else None
+            if flaw and when != reader.container.when:
+                fix = "Write Ref AWS::NoValue as Secret for this case."
+                error = InvalidValueError(flaw.error.code, flaw.error.message, fix)
+                flaw = flaw._replace(error=error)
         if flaw and _possible(when, reader):
             found.append((leaf.path, flaw))
     return found

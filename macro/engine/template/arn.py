@@ -17,7 +17,7 @@ from macro.engine.template.intrinsics import (
 from macro.engine.template.problems import InvalidValueError
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
-from macro.engine.template.stack import Context, Site, Stack
+from macro.engine.template.stack import PARTITIONS, Context, Site, Stack, partition_of
 
 
 class Arn(NamedTuple):
@@ -104,6 +104,10 @@ def read_arn(text: Text, kind: ArnKind, context: Context) -> Arn | None:
             f"The ARN of the {what} belongs to another partition than the stack's Region.",
             "Write ${AWS::Partition} with Fn::Sub, or the ARN as it is in the stack's partition.",
         )
+    own = literal(arn.partition), literal(arn.region)
+    if own[0] in ("aws", *PARTITIONS.values()) and own[1] and partition_of(own[1]) != own[0]:
+        message = f"The Region in the ARN of the {what} belongs to another partition than the ARN."
+        raise InvalidValueError("PI307", message, fix)
     return arn
 
 

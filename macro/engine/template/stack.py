@@ -30,7 +30,7 @@ REGION_CODE = re.compile(r"[a-z]+(-[a-z]+)+-\d+")
 ACCOUNT_ID = re.compile(r"\d{12}", re.ASCII)
 
 # https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html
-_PARTITIONS = {
+PARTITIONS = {
     "cn": "aws-cn",
     "us-gov": "aws-us-gov",
     "us-iso": "aws-iso",
@@ -42,6 +42,11 @@ _PARTITIONS = {
 
 
 T = TypeVar("T")
+
+
+def partition_of(region: str) -> str:
+    """The partition of a Region, as ARNs write it."""
+    return PARTITIONS.get("-".join(region.split("-")[:-2]), "aws")
 
 
 class Context(NamedTuple):
@@ -61,9 +66,7 @@ class Context(NamedTuple):
     @property
     def partition(self) -> str | None:
         """The partition of the Region, as ARNs write it."""
-        if self.region is None:
-            return None
-        return _PARTITIONS.get("-".join(self.region.split("-")[:-2]), "aws")
+        return None if self.region is None else partition_of(self.region)
 
 
 class Site(NamedTuple):
