@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Callable
 from itertools import product
+from random import Random
 
 import pytest
 
@@ -316,3 +317,40 @@ def test_loop_variables_side_by_side_are_not_tried_in_all_their_orders() -> None
     assert many < 2.3 * few  # twice as many turns
     with pytest.raises(TransformFailedError, match="PI408"):
         processed(handler(event(loops_within_each_other(6)), None))
+
+
+def clauses(count: int) -> dict[str, Json]:
+    """A template with a condition of so many alternatives over forty parameters, of which many
+    have to be tried together, and a role by name under another condition."""
+    draw = Random(1)
+
+    def alternative() -> Json:
+        terms: list[Json] = [
+            {"Fn::Equals": [{"Ref": f"P{number}"}, draw.choice("xy")]}
+            for number in draw.sample(range(40), 3)
+        ]
+        return {"Fn::Or": [{"Fn::Not": [term]} if draw.random() < 0.5 else term for term in terms]}
+
+    tens: list[Json] = [{"Fn::And": [alternative() for _ in range(10)]} for _ in range(count // 10)]
+    properties: Json = {
+        "ExecutionRoleArn": "exec",
+        "ContainerDefinitions": [private("registry/web")],
+    }
+    return {
+        "Parameters": {f"P{number}": {"Type": "String"} for number in range(40)},
+        "Conditions": {"Hard": {"Fn::And": tens}, "Other": alternative()},
+        "Resources": {
+            "Role": {**ROLE, "Condition": "Other", "Properties": {"RoleName": "exec"}},
+            "Task": {
+                "Type": "AWS::ECS::TaskDefinition",
+                "Condition": "Hard",
+                "Properties": properties,
+            },
+        },
+    }
+
+
+def test_a_question_about_long_conditions_ends() -> None:
+    steps(event(clauses(20)))  # what is done once only
+    small, large = (steps(event(clauses(count))) for count in (100, 200))
+    assert large < 2.3 * small

@@ -63,14 +63,17 @@ _Texts: TypeAlias = "dict[str, set[str]]"
 MOST_STEPS = 2_000
 """How many cases are looked at before a question counts as undecided."""
 
+MOST_TERMS = 10_000
+"""How many terms are looked at in all these cases: of conditions that are long, fewer cases are."""
+
 
 class ConditionSolver:
     """Answers what the `Conditions` section of a template allows.
 
     `Fn::And`, `Fn::Or`, `Fn::Not`, `Condition` and `Fn::Equals` over parameters, `Fn::FindInMap`
     and literal text are understood. Any other term may be true or false. A question that takes more
-    than MOST_STEPS cases is answered as if nothing were known: everything is possible, and implies
-    nothing else.
+    than MOST_STEPS cases, or MOST_TERMS, is answered as if nothing were known: everything is
+    possible, and implies nothing else.
     """
 
     def __init__(self, section: Mapping[str, Json], domains: Mapping[str, Domain]) -> None:
@@ -118,12 +121,14 @@ class ConditionSolver:
             for term, possible in self._free_terms(order, values, deployed).items()
         }
         names = sorted(free, key=lambda name: (len(free[name]), name))
+        terms = len(order) + sum(1 for name in order for _ in _terms(self._section[name]))
+        most = min(MOST_STEPS, MOST_TERMS // max(terms, 1))
         steps = 0
         todo: list[tuple[int, dict[str, str | bool]]] = [(0, {})]
         while todo:
             depth, assigned = todo.pop()
             steps += 1
-            if steps > MOST_STEPS:
+            if steps > most:
                 return True
             truth = self._truth(when, order, assigned)
             if truth:
