@@ -340,7 +340,11 @@ def clauses(count: int) -> dict[str, Json]:
         "Parameters": {f"P{number}": {"Type": "String"} for number in range(40)},
         "Conditions": {"Hard": {"Fn::And": tens}, "Other": alternative()},
         "Resources": {
-            "Role": {**ROLE, "Condition": "Other", "Properties": {"RoleName": "exec"}},
+            "Role": {
+                "Type": "AWS::IAM::Role",
+                "Condition": "Other",
+                "Properties": {"RoleName": "exec"},
+            },
             "Task": {
                 "Type": "AWS::ECS::TaskDefinition",
                 "Condition": "Hard",
