@@ -17,7 +17,8 @@ from macro.adoption.patterns import (
 from macro.adoption.policies import Statement, read_policies
 from macro.engine.expand import Expansion
 from macro.engine.grants.secret_forms import Reader
-from macro.engine.grants.secrets import Secret, read_secret
+from macro.engine.grants.secret_values import Secret
+from macro.engine.grants.secrets import read_secret
 from macro.engine.shorthand.places import REPOSITORY
 from macro.engine.template.conditions import Conditions, ConditionSolver
 from macro.engine.template.document import Json, Path, get, intrinsic

@@ -13,10 +13,12 @@ from macro.adoption.hand_written import HandWritten, find_hand_written
 from macro.adoption.patterns import action_covers, covers, pattern_of
 from macro.adoption.policies import Policies, Statement, declared, read_policies, role_key
 from macro.engine.expand import Expansion
-from macro.engine.grants.kms_keys import Key, read_keys
+from macro.engine.grants.key_forms import Key
+from macro.engine.grants.kms_keys import read_keys
 from macro.engine.grants.roles import Role, read_role
 from macro.engine.grants.secret_forms import Reader
-from macro.engine.grants.secrets import Secret, read_secret
+from macro.engine.grants.secret_values import Secret
+from macro.engine.grants.secrets import read_secret
 from macro.engine.shorthand.images import find_flaw
 from macro.engine.template.arn import arn_of
 from macro.engine.template.choices import branches, leaves

@@ -18,9 +18,11 @@ from macro.adoption.hand_written import HandWritten, RoleInCase, is_declared, ro
 from macro.adoption.patterns import pattern_of
 from macro.adoption.policies import Policies, read_policies
 from macro.engine.expand import expand
-from macro.engine.grants.kms_keys import Key, read_keys
+from macro.engine.grants.key_forms import Key
+from macro.engine.grants.kms_keys import read_keys
 from macro.engine.grants.secret_forms import Reader
-from macro.engine.grants.secrets import Secret, read_secret
+from macro.engine.grants.secret_values import Secret
+from macro.engine.grants.secrets import read_secret
 from macro.engine.template.choices import choice, leaves
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import NO_VALUE, Json, Path, canonical, get

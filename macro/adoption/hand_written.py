@@ -8,7 +8,8 @@ from macro.adoption.policies import declared, name_key, role_key
 from macro.adoption.unrolled import unrolled
 from macro.engine.grants.roles import NamedRole, TemplateRole, read_role
 from macro.engine.grants.secret_forms import Reader
-from macro.engine.grants.secrets import Secret, read_secret
+from macro.engine.grants.secret_values import Secret
+from macro.engine.grants.secrets import read_secret
 from macro.engine.shorthand.containers import Container, find_containers
 from macro.engine.shorthand.places import PLACES, Credentials
 from macro.engine.shorthand.spelling import NAME

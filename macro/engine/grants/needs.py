@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from macro.engine.grants.kms_keys import Key, key_doubts, read_keys
+from macro.engine.grants.key_forms import Key
+from macro.engine.grants.kms_keys import key_doubts, read_keys
 from macro.engine.grants.permissions import (
     Grant,
     Permission,
@@ -13,7 +14,8 @@ from macro.engine.grants.permissions import (
 )
 from macro.engine.grants.roles import CreatedRole, NamedRole, Role, may_be, read_role
 from macro.engine.grants.secret_forms import REGION, Reader
-from macro.engine.grants.secrets import Secret, parameter_of, read_secret
+from macro.engine.grants.secret_values import Secret
+from macro.engine.grants.secrets import parameter_of, read_secret
 from macro.engine.grants.trust import may_assume
 from macro.engine.shorthand.block import Access
 from macro.engine.shorthand.containers import Container

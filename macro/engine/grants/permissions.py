@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from typing import TypeAlias
 
-from macro.engine.grants.kms_keys import Key
+from macro.engine.grants.key_forms import Key
 from macro.engine.grants.roles import CreatedRole, NamedRole, TemplateRole
-from macro.engine.grants.secrets import Secret
+from macro.engine.grants.secret_values import Secret
 from macro.engine.template.conditions import Conditions
 from macro.engine.template.document import Json, Path, canonical
 from macro.engine.template.intrinsics import (

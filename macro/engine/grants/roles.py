@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import TypeAlias
 
-from macro.engine.grants.secrets import open_reference
+from macro.engine.grants.secret_values import open_reference
 from macro.engine.template.arn import (
     ROLE_ARN,
     in_another_account,
