@@ -14,6 +14,7 @@ from macro.engine.template.arn import (
     refuse_arn_within,
     refuse_type,
 )
+from macro.engine.template.bearers import NO_BEARERS, Bearers
 from macro.engine.template.choices import Fork, chosen
 from macro.engine.template.conditions import ALWAYS, Conditions
 from macro.engine.template.document import Json, canonical
@@ -35,9 +36,7 @@ from macro.engine.template.problems import Caution, InvalidValueError
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import (
-    NO_BEARERS,
     PSEUDO_PARAMETERS,
-    Bearers,
     Site,
     Sought,
     Stack,

@@ -20,6 +20,7 @@ from macro.engine.template.arn import (
     refuse_arn_within,
     ssm_parameter,
 )
+from macro.engine.template.bearers import NO_BEARERS, Bearers
 from macro.engine.template.document import Json, Path
 from macro.engine.template.intrinsics import (
     Text,
@@ -35,9 +36,7 @@ from macro.engine.template.problems import InvalidValueError
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import (
-    NO_BEARERS,
     PSEUDO_PARAMETERS,
-    Bearers,
     Site,
     Sought,
     Stack,

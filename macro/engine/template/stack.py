@@ -9,12 +9,11 @@ from math import prod
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from macro.engine.template.choices import chosen, leaves
-from macro.engine.template.conditions import ALWAYS, Conditions, ConditionSolver
+from macro.engine.template.bearers import BearerIndex, Bearers, bearer_index
+from macro.engine.template.conditions import Conditions, ConditionSolver
 from macro.engine.template.document import Json, Path, section
 from macro.engine.template.evaluation import Possible, Values
-from macro.engine.template.intrinsics import Text, Unknown, literal, parse_text, references
-from macro.engine.template.likeness import is_blank, may_be_equal
+from macro.engine.template.intrinsics import Text, Unknown, parse_text, references
 from macro.engine.template.loops import Loop, Turn, fill, fill_text, read_loop, variables_in
 from macro.engine.template.records import NamedTuple
 from macro.engine.template.resources import Resource, resources
@@ -93,52 +92,6 @@ class Sought(NamedTuple):
     site: Site
 
 
-class Bearers(NamedTuple):
-    """The resources that have a name in all deployments that it is sought in, and those that have
-    it in some, as parameters or conditions decide; `nameless` are those that may have it since
-    nothing at all is known of one of the names."""
-
-    always: list[Resource]
-    sometimes: list[Resource]
-    nameless: list[Resource]
-
-
-NO_BEARERS = Bearers([], [], [])
-
-
-class _Bearer(NamedTuple):
-    """A resource, in a turn of its loops, that has a name where `when` holds: `written` as its
-    template says. `known`: no parameter decides the name."""
-
-    resource: Resource
-    turn: Turn
-    when: Conditions
-    written: Text
-    known: bool
-
-
-class _Index(NamedTuple):
-    """Resources by the texts that one of their properties can be; and those of which a part of the
-    text is not known, by that text, with the texts that are listed already."""
-
-    by_text: dict[Text, list[_Bearer]]
-    open: list[tuple[Text, frozenset[Text], _Bearer]]
-
-    def of(self, text: Text) -> Iterator[tuple[_Bearer, bool]]:
-        """Those that have this text, or may, each with whether something is known of both texts."""
-        for bearer in self.by_text.get(text, ()):
-            yield bearer, True
-        blank = is_blank(text)
-        for written, listed, bearer in self.open:
-            if text != written and text not in listed and may_be_equal(text, written):
-                yield bearer._replace(known=False), not blank and not is_blank(written)
-        if literal(text) is None:
-            for other, bearers in self.by_text.items():
-                if literal(other) is not None and may_be_equal(text, other):
-                    for bearer in bearers:
-                        yield bearer._replace(known=False), not blank
-
-
 class Selection(NamedTuple):
     """`Fn::Select` of items `by` an index, which may be one of `chosen`."""
 
@@ -186,7 +139,7 @@ class Stack:
             for turn in found or ():
                 made = fill_text(resource.logical_id, turn)
                 self._by_id.setdefault(made, []).append((resource, turn))
-        self._by_property: dict[tuple[str, str], _Index] = {}
+        self._by_property: dict[tuple[str, str], BearerIndex] = {}
         self._dependencies: dict[Path, tuple[Resource, ...]] = {}
         self._readings: dict[Hashable, Any] = {}
 
@@ -365,36 +318,13 @@ class Stack:
                 nameless.append(resource)
         return Bearers(always, sometimes, nameless)
 
-    def _index(self, kind: str, name: str) -> _Index:
+    def _index(self, kind: str, name: str) -> BearerIndex:
         index = self._by_property.get((kind, name))
         if index is None:
-            index = self._by_property[kind, name] = _Index({}, [])
-            for resource in self.resources:
-                if resource.type == kind and resource.property(name) is not None:
-                    for texts, bearer, besides in self._bearers(resource, name):
-                        for text in texts:
-                            index.by_text.setdefault(text, []).append(bearer)
-                        listed = frozenset(texts)
-                        index.open.extend(
-                            (text, listed, bearer) for text in besides if literal(text) is None
-                        )
+            of_type = (resource for resource in self.resources if resource.type == kind)
+            index = bearer_index(of_type, name, self.values, self.turns)
+            self._by_property[kind, name] = index
         return index
-
-    def _bearers(
-        self, resource: Resource, name: str
-    ) -> Iterator[tuple[tuple[Text, ...], _Bearer, tuple[Text, ...]]]:
-        """What a property of a resource can be: the texts, and those that say what else it is."""
-        value = resource.property(name)
-        tree = chosen(value)
-        cases: list[tuple[Json, Conditions]] = leaves(value if tree is None else tree, ALWAYS)
-        for leaf, when in cases:
-            written = parse_text(leaf, resource.loop_variables)
-            for turn in self.turns(resource.loops) or ((),):
-                texts, defaults = self.values.known(written, turn)
-                known = len(texts) == 1 and not defaults
-                bearer = _Bearer(resource, turn, when, written, known)
-                besides = (parse_text(fill(leaf, turn)),) if defaults else texts
-                yield texts, bearer, besides
 
     def dependencies(self, resource: Resource) -> tuple[Resource, ...]:
         """The resources that CloudFormation creates before this one, as its template says."""
