@@ -127,7 +127,7 @@ def _key(value: Json, text: Text, known: Text, reader: KeyReader) -> tuple[str, 
             return "id", Key(write_text(arn, taken))
         case () | (str(), *_):
             raise InvalidValueError("PI310", "This is not a KMS key.", KEY_FIX)
-        case (Unknown(opaque),) if reader.stack.values.is_arn(opaque):
+        case (Unknown(opaque),) if reader.stack.values.parameters.is_arn(opaque):
             return "arn", Key(value)
     message = "Nothing is known about this key's value: an id or an alias would not work here."
     caution = Caution("PI906", message, give_arn(text, reader.stack))

@@ -261,7 +261,7 @@ def _name(sought: Sought, stack: Stack) -> _Name:
     if stack.with_property(_ROLE, "RoleName", sought).always:
         return _Name(write_text(text, site.loop_variables), known)
     opaque = known[0].value if isinstance(known[0], Unknown) else None
-    if re.fullmatch(_PATHLESS_ARN, stack.values.pattern(opaque)):
+    if re.fullmatch(_PATHLESS_ARN, stack.values.parameters.pattern(opaque)):
         return _Name(_after_role(text, taken))
     message = "Nothing is known about this role's value: it is taken for the ARN of a role"
     message += " without a path."
@@ -273,7 +273,11 @@ def _how_to_prove(text: Text, stack: Stack) -> str:
     """How to prove what is assumed of a role's value; that of an import or of an SSM type cannot
     be given."""
     named = (attribute(part.value) for part in text if isinstance(part, Unknown))
-    return _GIVE if any(one and stack.values.takes_value(one[0]) for one in named) else _MAKE_SURE
+    return (
+        _GIVE
+        if any(one and stack.values.parameters.takes_value(one[0]) for one in named)
+        else _MAKE_SURE
+    )
 
 
 def _after_role(arn: Text, taken: Collection[str]) -> Json:

@@ -105,9 +105,11 @@ def read_form(sought: Sought, reader: Reader) -> SecretForm:
             return _form_of_name(sought, stack)
         case (Unknown(), str(tail), *_) if re.match(r":(?!secret:|secretsmanager:)", tail):
             raise _json_key()
-        case (Unknown(value),) if stack.values.is_arn(value):
+        case (Unknown(value),) if stack.values.parameters.is_arn(value):
             # A pattern may prove the suffix too.
-            is_full = stack.values.pattern(value).endswith(("-[A-Za-z0-9]{6}", r"-\w{6}"))
+            is_full = stack.values.parameters.pattern(value).endswith(
+                ("-[A-Za-z0-9]{6}", r"-\w{6}")
+            )
             return SecretForm(False, True, not is_full)
     # Of a value that is not known it may be known that it is the name of a secret in the template.
     declared, perhaps, _ = stack.with_property(SECRET_TYPE, "Name", sought)

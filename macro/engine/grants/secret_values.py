@@ -138,7 +138,7 @@ def secret_of_arn(value: Json, text: Text, forms: list[SecretForm], reader: Read
 def give_arn(text: Text, stack: Stack) -> str:
     """How to prove that a value of which nothing is known is an ARN."""
     match text:
-        case (Unknown({"Ref": str(name)}),) if stack.values.takes_value(name):
+        case (Unknown({"Ref": str(name)}),) if stack.values.parameters.takes_value(name):
             return "Give its value with -p, or begin its AllowedPattern with arn: to prove an ARN."
     return "Make sure that it is an ARN."
 

@@ -283,7 +283,7 @@ class Stack:
         """Whether the logical id may be that of a resource which a loop over a collection that is
         not known makes: then it is not known which resource it names, if any."""
         written = fill_text(logical_id, site.turn)
-        if written in self._by_id or self.values.is_parameter(written):
+        if written in self._by_id or written in self.values.parameters:
             return False
         if variables_in(written) & site.loop_variables:
             return True
