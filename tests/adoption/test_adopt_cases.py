@@ -149,8 +149,11 @@ def test_what_is_adopted_deploys_the_same(case: Path) -> None:
 
 
 EXPANSIONS = sorted((Path(__file__).parents[1] / "cases").glob("*/expanded.*"))
-# A grant that is written under a condition has the condition by another name.
 NOT_THE_SAME = {
+    # The statement of a key stays, which no block can name for just these secrets.
+    "key-arn-with-an-unknown-end",
+    "parameters-of-ssm-with-patterns",
+    # A grant that is written under a condition has the condition by another name.
     "accounts-of-other-deployments",
     "condition-that-is-the-opposite-of-another",
     "conditions-nested",
