@@ -10,7 +10,7 @@ from macro.engine.template.conditions import truth_of
 from macro.engine.template.document import Json, get, intrinsic
 from macro.engine.template.intrinsics import Unknown, attribute, parse_text
 from macro.engine.template.loops import Loop, fill_text, read_loop
-from macro.engine.template.resources import resources
+from macro.engine.template.resources import Resource, resources
 from macro.engine.template.stack import Context
 
 Variables = Mapping[str, str]
@@ -106,6 +106,13 @@ class DeployedValues:
             for item in self._items(loops[-1].collection, turn):
                 yield {**turn, loops[-1].variable: item}
 
+    def known_turns(self, resource: Resource) -> list[Variables]:
+        """The turns of the loops around a resource; none where they are not known."""
+        try:
+            return list(self.turns(resource.loops))
+        except UnknownValueError:
+            return []
+
     def holds(self, condition: str, turn: Variables) -> bool | None:
         """Whether a condition holds; None: it is not known."""
         name = filled(condition, turn)
@@ -179,7 +186,8 @@ class DeployedValues:
             raise UnknownValueError("A dynamic reference is resolved by the deploy.")
         named = attribute(value)
         if named:
-            return self._of(filled(named[0], turn), named[1], turn)
+            own = filled(named[0], turn)
+            return self._attribute(own, named[1], turn) if named[1] else self._ref(own, turn)
         match intrinsic(value):
             case ("Fn::If", _):
                 return self.text(self.chosen(value, turn), turn)
@@ -206,12 +214,6 @@ class DeployedValues:
             case (name, _):
                 raise UnknownValueError(f"What {name} gives is known to CloudFormation alone.")
         raise UnknownValueError("This is not text.")
-
-    def _of(self, name: str, attribute_name: str, turn: Variables) -> str:
-        """What `Ref` gives of a name, or `Fn::GetAtt` where there is an attribute."""
-        if attribute_name:
-            return self._attribute(name, attribute_name, turn)
-        return self._ref(name, turn)
 
     def _items(self, value: Json, turn: Variables) -> list[str]:
         """What a list comes to: written out, split, or a parameter's."""
@@ -271,10 +273,7 @@ class DeployedValues:
     def _type_of(self, logical_id: str) -> Json:
         """The type of a resource, in whatever loop it is declared; None: it is not known."""
         for resource in resources(self._template):
-            try:
-                turns = list(self.turns(resource.loops))
-            except UnknownValueError:
-                continue
+            turns = self.known_turns(resource)
             if any(filled(resource.logical_id, turn) == logical_id for turn in turns):
                 return resource.type
         return None
