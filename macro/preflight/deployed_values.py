@@ -94,7 +94,7 @@ class DeployedValues:
         holds = self.holds(condition, turn)
         if holds is None:
             name = filled(condition, turn)
-            raise UnknownValueError(f"The condition {name} is not known before a deploy.")
+            raise UnknownValueError(f"The condition {name} is not known before the deploy.")
         return holds
 
     def turns(self, loops: tuple[Loop, ...]) -> Iterator[Variables]:
@@ -183,7 +183,7 @@ class DeployedValues:
 
     def _unknown_part(self, value: Json, turn: Variables) -> str:
         if isinstance(value, str):
-            raise UnknownValueError("A dynamic reference is resolved by the deploy.")
+            raise UnknownValueError("A dynamic reference is resolved only during the deploy.")
         named = attribute(value)
         if named:
             own = filled(named[0], turn)
@@ -212,7 +212,7 @@ class DeployedValues:
                     raise UnknownValueError(f"No stack exports {wanted} yet.")
                 return exports[wanted]
             case (name, _):
-                raise UnknownValueError(f"What {name} gives is known to CloudFormation alone.")
+                raise UnknownValueError(f"Only CloudFormation knows what {name} returns.")
         raise UnknownValueError("This is not text.")
 
     def _items(self, value: Json, turn: Variables) -> list[str]:
@@ -224,7 +224,7 @@ class DeployedValues:
                 return self.text(text, turn).split(separator)
             case ("Ref", str(_)):
                 return [item.strip() for item in self.text(value, turn).split(",")]
-        raise UnknownValueError("A list is known to CloudFormation alone.")
+        raise UnknownValueError("Only CloudFormation knows the items of a list.")
 
     def _ref(self, name: str, turn: Variables) -> str:
         if name in turn:
@@ -266,9 +266,7 @@ class DeployedValues:
                 return f"arn:{partition}:kms:{region}:{account}:key/{physical}"
         elif name in ("Arn", "Id"):
             return physical
-        raise UnknownValueError(
-            f"The attribute {name} of {logical_id} is known to CloudFormation alone."
-        )
+        raise UnknownValueError(f"Only CloudFormation knows the attribute {name} of {logical_id}.")
 
     def _type_of(self, logical_id: str) -> Json:
         """The type of a resource, in whatever loop it is declared; None: it is not known."""
