@@ -58,7 +58,7 @@ def draft(found: Iterable[HandWritten], before: Policies, narrow: bool, stack: S
         if why := next(filter(None, map(_obstacle, turns)), None):
             notes.append(_left(turns[0], *why))
         else:
-            reader = KeyReader(policies, known, known_keys, narrow, stack)
+            reader = KeySource(policies, known, known_keys, narrow, stack)
             drafts.append(_of_turns([_draft(one, reader) for one in turns]))
     return Drafts(tuple(drafts), tuple(notes))
 
@@ -92,7 +92,7 @@ def _of_turns(turns: list[Draft]) -> Draft:
     )
 
 
-class KeyReader(NamedTuple):
+class KeySource(NamedTuple):
     """What keys are read from: the statements, and for each role (its key) the keys that secrets of
     the template are known to have. `known`: the roles that policies of this stack are on."""
 
@@ -103,7 +103,7 @@ class KeyReader(NamedTuple):
     stack: Stack
 
 
-def _draft(written: HandWritten, reader: KeyReader) -> Draft:
+def _draft(written: HandWritten, reader: KeySource) -> Draft:
     """The block for a container; a role outside of the template keeps what it has."""
     roles = roles_of(written, reader.stack)
     if roles and all(
@@ -118,7 +118,7 @@ def _draft(written: HandWritten, reader: KeyReader) -> Draft:
     return Draft(written, keys[0] if len(keys) == 1 and keys[0] != "*" else None)
 
 
-def _keys_of(written: HandWritten, roles: list[RoleInCase], reader: KeyReader) -> Iterator[Json]:
+def _keys_of(written: HandWritten, roles: list[RoleInCase], reader: KeySource) -> Iterator[Json]:
     """The keys that the roles of a container may use already, and no other secret is known to
     have."""
     holders = {role.key for role in roles}

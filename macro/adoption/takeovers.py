@@ -166,6 +166,8 @@ def _is_needless(
         return False
     if "*" in literal_parts(pair.resource):
         return pair.action.lower().startswith("secretsmanager:") or holder in narrowed.keyed
+    if holder not in narrowed.keyed:
+        return False  # it may be the key of a container whose block does not name it
     # Of a key that the containers need in the same cases, what is not through Secrets Manager.
     keys = [one._replace(condition=None) for one in own if one.action.startswith("kms:")]
     return is_covered(pair._replace(condition=None), keys, given.stack.solver)

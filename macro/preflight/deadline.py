@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import TypeVar
+
+from macro.preflight.threads import in_threads
 
 T = TypeVar("T")
 
@@ -18,27 +18,8 @@ def within(seconds: float, work: Callable[[], T]) -> T:
     """What the work returns; what it raises is raised here. Raises `DeadlineError` after a time.
 
     A timeout of a socket bounds each read and not their sum, and the lookup of a name has none. So
-    the work is done in a thread that is left behind: it does not keep the process alive, and an
-    interrupt need not wait for it.
+    the work is done in a thread that is left behind.
     """
-    answers: SimpleQueue[Callable[[], T]] = SimpleQueue()
-
-    def answer() -> None:
-        try:
-            result = work()
-        except BaseException as error:  # noqa: BLE001 # raised where the answer is taken
-            fault = error
-
-            def fail() -> T:
-                raise fault
-
-            answers.put(fail)
-        else:
-            answers.put(lambda: result)
-
-    Thread(target=answer, daemon=True).start()
-    try:
-        outcome = answers.get(timeout=seconds)
-    except Empty:
-        raise DeadlineError(f"The work took longer than {seconds:.0f} s.") from None
-    return outcome()
+    for _, result in in_threads([work], seconds):
+        return result
+    raise DeadlineError(f"The work took longer than {seconds:.0f} s.")

@@ -10,7 +10,7 @@ from macro.engine.template.conditions import truth_of
 from macro.engine.template.document import Json, get, intrinsic
 from macro.engine.template.intrinsics import Unknown, attribute, parse_text
 from macro.engine.template.loops import Loop, fill_text, read_loop
-from macro.engine.template.resources import resources
+from macro.engine.template.resources import Resource, resources
 from macro.engine.template.stack import Context
 
 Variables = Mapping[str, str]
@@ -94,7 +94,7 @@ class DeployedValues:
         holds = self.holds(condition, turn)
         if holds is None:
             name = filled(condition, turn)
-            raise UnknownValueError(f"The condition {name} is not known before a deploy.")
+            raise UnknownValueError(f"The condition {name} is not known before the deploy.")
         return holds
 
     def turns(self, loops: tuple[Loop, ...]) -> Iterator[Variables]:
@@ -105,6 +105,13 @@ class DeployedValues:
         for turn in self.turns(loops[:-1]):
             for item in self._items(loops[-1].collection, turn):
                 yield {**turn, loops[-1].variable: item}
+
+    def known_turns(self, resource: Resource) -> list[Variables]:
+        """The turns of the loops around a resource; none where they are not known."""
+        try:
+            return list(self.turns(resource.loops))
+        except UnknownValueError:
+            return []
 
     def holds(self, condition: str, turn: Variables) -> bool | None:
         """Whether a condition holds; None: it is not known."""
@@ -176,10 +183,11 @@ class DeployedValues:
 
     def _unknown_part(self, value: Json, turn: Variables) -> str:
         if isinstance(value, str):
-            raise UnknownValueError("A dynamic reference is resolved by the deploy.")
+            raise UnknownValueError("A dynamic reference is resolved only during the deploy.")
         named = attribute(value)
         if named:
-            return self._of(filled(named[0], turn), named[1], turn)
+            own = filled(named[0], turn)
+            return self._attribute(own, named[1], turn) if named[1] else self._ref(own, turn)
         match intrinsic(value):
             case ("Fn::If", _):
                 return self.text(self.chosen(value, turn), turn)
@@ -204,14 +212,8 @@ class DeployedValues:
                     raise UnknownValueError(f"No stack exports {wanted} yet.")
                 return exports[wanted]
             case (name, _):
-                raise UnknownValueError(f"What {name} gives is known to CloudFormation alone.")
+                raise UnknownValueError(f"Only CloudFormation knows what {name} returns.")
         raise UnknownValueError("This is not text.")
-
-    def _of(self, name: str, attribute_name: str, turn: Variables) -> str:
-        """What `Ref` gives of a name, or `Fn::GetAtt` where there is an attribute."""
-        if attribute_name:
-            return self._attribute(name, attribute_name, turn)
-        return self._ref(name, turn)
 
     def _items(self, value: Json, turn: Variables) -> list[str]:
         """What a list comes to: written out, split, or a parameter's."""
@@ -222,7 +224,7 @@ class DeployedValues:
                 return self.text(text, turn).split(separator)
             case ("Ref", str(_)):
                 return [item.strip() for item in self.text(value, turn).split(",")]
-        raise UnknownValueError("A list is known to CloudFormation alone.")
+        raise UnknownValueError("Only CloudFormation knows the items of a list.")
 
     def _ref(self, name: str, turn: Variables) -> str:
         if name in turn:
@@ -264,17 +266,12 @@ class DeployedValues:
                 return f"arn:{partition}:kms:{region}:{account}:key/{physical}"
         elif name in ("Arn", "Id"):
             return physical
-        raise UnknownValueError(
-            f"The attribute {name} of {logical_id} is known to CloudFormation alone."
-        )
+        raise UnknownValueError(f"Only CloudFormation knows the attribute {name} of {logical_id}.")
 
     def _type_of(self, logical_id: str) -> Json:
         """The type of a resource, in whatever loop it is declared; None: it is not known."""
         for resource in resources(self._template):
-            try:
-                turns = list(self.turns(resource.loops))
-            except UnknownValueError:
-                continue
+            turns = self.known_turns(resource)
             if any(filled(resource.logical_id, turn) == logical_id for turn in turns):
                 return resource.type
         return None

@@ -74,7 +74,7 @@ def _objection(found: FoundImage, client: HttpClient, on_fargate: bool) -> Findi
         trusted = client.is_publicly_trusted(url)
         if trusted is None:
             message = f"Whether tasks trust the certificate of {host} is not known from here."
-            return unknown(message, "Run this where no proxy is between.")
+            return unknown(message, "Run this from a network without a proxy.")
         if not trusted:
             message = f"{host} has a certificate that this machine trusts, and a task need not."
             return _where_trusted(message, on_fargate)

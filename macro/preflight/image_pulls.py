@@ -185,9 +185,8 @@ class _ContainerReader:
         if value in (None, NO_VALUE):
             raise UnknownValueError("No execution role is named.")
         value = self.values.settled(value, turn)
-        named = attribute(value)
-        if named and named[1] in ("", "Arn") and self.values.declares(named[0], turn):
-            return ExecutionRole(self.values.physical(named[0], turn).rpartition("/")[2])
+        if own := self._own_role(value, turn):
+            return ExecutionRole(self.values.physical(own, turn).rpartition("/")[2])
         text = self.values.text(value, turn)
         fields = text.split(":", 5)
         account = fields[4] if len(fields) == 6 else None
@@ -195,13 +194,17 @@ class _ContainerReader:
 
     def _policies(self, role: Json, turn: Variables) -> RolePolicies | None:
         try:
-            role = self.values.settled(role, turn)
+            own = self._own_role(self.values.settled(role, turn), turn)
         except UnknownValueError:
             return None
-        named = attribute(role)
-        if not named or named[1] not in ("", "Arn") or not self.values.declares(named[0], turn):
-            return None
-        return role_policies(filled(named[0], turn), self.stack, self.values)
+        return role_policies(own, self.stack, self.values) if own else None
+
+    def _own_role(self, value: Json, turn: Variables) -> str | None:
+        """The logical id of the template's role that a value is; None: it is none of them."""
+        named = attribute(value)
+        if named and named[1] in ("", "Arn") and self.values.declares(named[0], turn):
+            return filled(named[0], turn)
+        return None
 
     def _granted(
         self, when: Conditions, turn: Variables

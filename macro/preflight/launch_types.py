@@ -31,7 +31,7 @@ def run_on_fargate(stack: Stack, values: DeployedValues) -> frozenset[str]:
         name
         for resource in stack.resources
         if resource.type in _RUN_TASKS
-        for turn in _turns(resource, values)
+        for turn in values.known_turns(resource)
         if _exists(resource, values, turn) and _launches_fargate(resource, values, turn)
         for name in _task_definition(resource, values, turn)
     )
@@ -49,13 +49,6 @@ def is_on_fargate(
         return True
     listed = get(resource.body, "Properties", _MAY_RUN_ON.get(resource.type, ""))
     return filled(resource.logical_id, turn) in run or _texts(listed, values, turn) == {"FARGATE"}
-
-
-def _turns(resource: Resource, values: DeployedValues) -> Iterator[Variables]:
-    try:
-        yield from values.turns(resource.loops)
-    except UnknownValueError:
-        return
 
 
 def _exists(resource: Resource, values: DeployedValues, turn: Variables) -> bool:

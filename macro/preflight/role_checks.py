@@ -171,7 +171,7 @@ def weighed(
         reason = "A grant of KMS may let it, by conditions that are not checked."
         instead = unknown(f"No policy lets the role use the secret's key. {reason}")
     except AwsError as trouble:
-        reason = f"Whether a grant of KMS does is not known: {trouble}"
+        reason = f"It is not known whether a KMS grant does: {trouble}"
         instead = unknown(f"{lacking[0].message} {reason}", unanswered(trouble).fix)
     return [Objection(instead), *(one for one in against if not one.lacking)]
 

@@ -81,7 +81,7 @@ def _read(account: Account, secret_id: str, region: str) -> tuple[Finding, Login
     try:
         value = account.call("secretsmanager", "get_secret_value", region, SecretId=secret_id)
     except MissingError:
-        return failed("It has no current version.", "Put the login into it."), None
+        return failed("It has no current version.", "Store the login in it."), None
     except DeniedError as denied:
         return unanswered(denied), None
     except AwsError as trouble:
@@ -89,7 +89,7 @@ def _read(account: Account, secret_id: str, region: str) -> tuple[Finding, Login
             return failed("Its key does not decrypt it.", "Check that the key is enabled."), None
         if trouble.code.startswith("InvalidRequest"):
             message = "Its current version cannot be read."
-            fix = "Check that it is not scheduled for deletion, and its key usable from here."
+            fix = "Check that it is not scheduled for deletion, and that its key can be used."
             return failed(message, fix), None
         return unanswered(trouble), None
     if "SecretBinary" in value:
@@ -151,11 +151,11 @@ def check_key(
         key = account.call("kms", "describe_key", secret.region, KeyId=secret.key)["KeyMetadata"]
     except MissingError:
         message = "The secret's key does not exist."
-        return failed(message, "Give the secret another key and put its value again.")
+        return failed(message, "Encrypt the secret with another key, and store its value again.")
     except AwsError as trouble:
         return unanswered(trouble)
     if key["KeyState"] != "Enabled":
-        fix = "Enable it, or give the secret another key and put its value again."
+        fix = "Enable it, or encrypt the secret with another key and store its value again."
         return failed(f"The secret's key is in the state {key['KeyState']}.", fix)
     if key["KeyManager"] == "AWS":
         return _managed_by_aws(secret)
@@ -173,7 +173,8 @@ def _managed_by_aws(secret: StoredSecret) -> Finding:
     if secret.elsewhere:
         # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html
         message = "A secret of another account must have a customer-managed key; this has AWS's."
-        return failed(message, "Its owner must give it a key of their own and let you use that.")
+        fix = "Ask its owner to encrypt it with a key of their own that the role may use."
+        return failed(message, fix)
     return Finding("passed", "AWS manages it; it needs no grant")
 
 

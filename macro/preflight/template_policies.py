@@ -68,11 +68,7 @@ def role_policies(logical_id: str, stack: Stack, values: DeployedValues) -> Role
 def _existing(stack: Stack, values: DeployedValues) -> Iterator[tuple[Resource, Variables]]:
     """The resources that may exist, turn by turn."""
     for resource in stack.resources:
-        try:
-            turns = list(values.turns(resource.loops))
-        except UnknownValueError:
-            continue
-        for turn in turns:
+        for turn in values.known_turns(resource):
             if all(values.holds(name, turn) in (None, holds) for name, holds in resource.when):
                 yield resource, turn
 

@@ -109,7 +109,8 @@ def grow(root: Node, edits: Iterable[Edit]) -> Branch:
             source, way = way, list(_way(top, edit.path))
             models += _models(source, way[:-1])
         holder, key = way[-1]
-        if key in holder.members and edit.op != "move":
+        # What moves to a key brings the spelling of its own; an item stays where it is in its list.
+        if key in holder.members and (edit.op != "move" or holder.is_list):
             holder.members[key] = holder.members[key]._replace(value=value, foreign=foreign)
         else:
             name = "" if holder.is_list else str(key)

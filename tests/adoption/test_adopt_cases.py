@@ -149,8 +149,13 @@ def test_what_is_adopted_deploys_the_same(case: Path) -> None:
 
 
 EXPANSIONS = sorted((Path(__file__).parents[1] / "cases").glob("*/expanded.*"))
-# A grant that is written under a condition has the condition by another name.
 NOT_THE_SAME = {
+    # The statement of a key stays, which no block can name for just these secrets.
+    "arns-of-two-accounts",
+    "key-arn-with-an-unknown-end",
+    "key-selected-by-a-parameter",
+    "parameters-of-ssm-with-patterns",
+    # A grant that is written under a condition has the condition by another name.
     "accounts-of-other-deployments",
     "condition-that-is-the-opposite-of-another",
     "conditions-nested",
@@ -242,6 +247,35 @@ def test_a_key_that_the_template_declares_in_one_case_keeps_its_grant(
     (role,) = deployment.roles
     assert deployment.may_decrypt(role, key_arn("far"))
     assert deployment.may_decrypt(role, key_arn("own")) == own_key
+
+
+def test_narrowing_keeps_the_keys_that_no_block_names() -> None:
+    """The grant on a key by its alias is on all keys, as far as its resource goes."""
+    blocks: list[dict[str, Any]] = [
+        {"Secret": {"Ref": "Secret"}},
+        *({"Secret": secret_arn(name), "KmsKey": key_arn(name)} for name in ("one", "other")),
+    ]
+    containers = [
+        {"Name": f"c{i}", "PrivateImage": {"Image": "quay.io/acme/web:1", **block}}
+        for i, block in enumerate(blocks)
+    ]
+    declared = {"Name": "declared", "KmsKeyId": "alias/own"}
+    properties = {"ContainerDefinitions": containers}
+    written: Any = {
+        "Transform": "PrivateImage",
+        "Resources": {
+            "Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": declared},
+            "Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": properties},
+        },
+    }
+    known = Context(region=REGION, account=ACCOUNT_ID)
+    template = apply(written, expand(written, known).edits)
+    adopted = apply(template, adopt(template, known, narrow=True).edits)
+    account = Account(aliases={"alias/own": key_arn("own")})
+    deployment = Deployment(apply(adopted, expand(adopted, known).edits), account)
+    (role,) = deployment.roles
+    assert all(deployment.may_decrypt(role, key_arn(name)) for name in ("own", "one", "other"))
+    assert not deployment.may_decrypt(role, key_arn("unrelated"))
 
 
 def _written(expanded: Path) -> str:

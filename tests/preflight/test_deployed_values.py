@@ -118,7 +118,7 @@ def test_what_is_known(value: Any, text: str) -> None:
         ({"Fn::ImportValue": "None"}, "No stack exports None yet."),
         ({"Fn::FindInMap": ["ByEnv", "none", "Secret"]}, "Mappings"),
         ({"Fn::Select": [5, ["a"]]}, "does not exist"),
-        ({"Fn::Select": [0, {"Fn::GetAZs": ""}]}, "known to CloudFormation alone"),
+        ({"Fn::Select": [0, {"Fn::GetAZs": ""}]}, "Only CloudFormation knows the items"),
         ({"Fn::Cidr": ["a"]}, "Fn::Cidr"),
         (["a"], "not text"),
         ({"a": 1}, "not text"),
