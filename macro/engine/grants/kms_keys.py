@@ -89,9 +89,9 @@ def read_keys(
 def key_doubts(
     value: Json, when: Conditions, secret: Secret
 ) -> Iterator[tuple[Conditions, Caution]]:
-    """Where no key is written as `value`, the doubt for each resource that has a key of its own and
+    """The doubts where no key is written as `value`: of each resource that has a key of its own and
     may be the secret, since nothing is known of its name (one without a key needs no other grant),
-    and for a secret that the template hides."""
+    and those that were found with the secret."""
     for found in secret.nameless:
         for _, written, holds in branches(value, (), when.both(found.when)):
             keys = [key for _, key, _ in branches(found.property("KmsKeyId"), (), holds)]
@@ -106,12 +106,9 @@ def key_doubts(
                 fix += f" ({OWN_ALIAS}, if the secret has no key of its own)."
                 yield holds, Caution("PI912", message, fix)
 
-    for name in secret.hidden_by:
-        for _, written, holds in branches(value, (), when):
-            if written in (None, NO_VALUE):
-                message = f"Nothing is known about the secret that {name} names, nor about its key."
-                fix = f"Write KmsKey beside Secret ({OWN_ALIAS}, if the secret has no key of its"
-                yield holds, Caution("PI906", message, f"{fix} own).")
+    for _, written, holds in branches(value, (), when):
+        if written in (None, NO_VALUE):
+            yield from ((holds, caution) for caution in secret.keyless)
 
 
 def _read_value(value: Json, path: Path, when: Conditions, reader: KeyReader) -> Iterator[FoundKey]:

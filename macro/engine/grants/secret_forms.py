@@ -7,8 +7,10 @@ https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html (p
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import zip_longest
 
+from macro.engine.grants.replicas import has_keyed_replica
 from macro.engine.shorthand.places import Credentials
 from macro.engine.template.arn import (
     SECRET_ARN,
@@ -72,8 +74,8 @@ class SecretForm(NamedTuple):
     """The form of one value: a name, or an ARN that may be `complete`, `partial`, or either.
 
     `declared` are the resources whose name it is, `perhaps` those whose name it is in some
-    deployments, `nameless` those of whose name nothing is known. `opaque`: nothing is known of the
-    value.
+    deployments, `nameless` those of whose name nothing is known, and `replicated` those that it may
+    be a replica of, with a key of its own. `opaque`: nothing is known of the value.
     """
 
     is_name: bool
@@ -85,6 +87,7 @@ class SecretForm(NamedTuple):
     perhaps: tuple[Resource, ...] = ()
     anywhere: bool = False
     nameless: tuple[Resource, ...] = ()
+    replicated: tuple[Resource, ...] = ()
 
 
 def read_form(sought: Sought, reader: Reader) -> SecretForm:
@@ -155,6 +158,7 @@ def _form_of_arn(sought: Sought, reader: Reader) -> SecretForm:
         perhaps=tuple(perhaps),
         anywhere=literal(arn.account) is None and not in_own_account(arn, stack.context),
         nameless=tuple(nameless),
+        replicated=tuple(_replicated(name, arn, sought, reader)),
     )
 
 
@@ -173,11 +177,20 @@ def _form_of_name(sought: Sought, stack: Stack) -> SecretForm:
 
 
 def _of_this_name(name: Text, arn: Arn, sought: Sought, reader: Reader) -> Bearers:
-    """The secrets of the template that an ARN may name: those of its name, with or without the
-    suffix that Secrets Manager adds."""
-    stack, context = reader.stack, reader.stack.context
+    """The secrets of the template that an ARN may name."""
+    context = reader.stack.context
     if not _may_be_own(arn.region, context.region) or not _may_be_own(arn.account, context.account):
         return NO_BEARERS
+    always, sometimes, nameless = _named(name, sought, reader.stack)
+    regions = (Unknown(REGION),), (context.region,)
+    if arn.region in regions and in_own_account(arn, context):
+        return Bearers(always, sometimes, nameless)
+    return Bearers([], always + sometimes, nameless)
+
+
+def _named(name: Text, sought: Sought, stack: Stack) -> Bearers:
+    """The secrets of the template of the name in an ARN, with or without the suffix that Secrets
+    Manager adds."""
     as_written = arn_fields(sought.written)
     written = split(as_written.resource, ":", 1)[-1] if as_written else ()
     found = [
@@ -185,13 +198,19 @@ def _of_this_name(name: Text, arn: Arn, sought: Sought, reader: Reader) -> Beare
         for one, other in zip_longest(_with_and_without(name), _with_and_without(written))
         if one is not None
     ]
-    always = [one for of_one in found for one in of_one.always]
-    sometimes = [one for of_one in found for one in of_one.sometimes]
-    nameless = [one for of_one in found for one in of_one.nameless]
-    regions = (Unknown(REGION),), (context.region,)
-    if arn.region in regions and in_own_account(arn, context):
-        return Bearers(always, sometimes, nameless)
-    return Bearers([], always + sometimes, nameless)
+    return Bearers(*([one for of_one in found for one in of_one[kind]] for kind in range(3)))
+
+
+def _replicated(name: Text, arn: Arn, sought: Sought, reader: Reader) -> Iterator[Resource]:
+    """The secrets of the template whose replica in another Region an ARN may name, where that has a
+    key of its own."""
+    context = reader.stack.context
+    if _may_be_own(arn.region, context.region) or not _may_be_own(arn.account, context.account):
+        return
+    for of_kind in _named(name, sought, reader.stack):
+        for found in of_kind:
+            if has_keyed_replica(found, arn.region):
+                yield found
 
 
 def _may_be_own(field: Text, own: str | None) -> bool:

@@ -34,8 +34,8 @@ class Secret(NamedTuple):
     `as_written`: the parameter is what the author wrote. `region` is where the secret lives;
     `declarations` are the resources that it may be, where the template has it. `elsewhere`: it is
     known to be of another account; `anywhere`: nothing is known of its account. `nameless` are
-    resources of whose name nothing is known, so that it may be this one; `hidden_by` names what
-    says which secret it is by an `opaque` value, of which nothing is known. `defaults` names the
+    resources of whose name nothing is known, so that it may be this one; `opaque`: nothing is known
+    of its value; `keyless` says what may be wrong if no key is written. `defaults` names the
     parameters whose default decided the form; `cautions` say what IAM would not take,
     `service_cautions` what the service would not.
     """
@@ -51,7 +51,7 @@ class Secret(NamedTuple):
     service_cautions: tuple[Caution, ...] = ()
     anywhere: bool = False
     nameless: tuple[Resource, ...] = ()
-    hidden_by: tuple[str, ...] = ()
+    keyless: tuple[Caution, ...] = ()
     opaque: bool = False
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from macro.engine.grants.key_forms import OWN_ALIAS
 from macro.engine.grants.secret_forms import (
     REGION,
     SECRET_FIX,
@@ -34,6 +35,8 @@ from macro.engine.template.intrinsics import (
 from macro.engine.template.problems import Caution, InvalidValueError
 from macro.engine.template.resources import Resource
 from macro.engine.template.stack import Selection, Site, Sought, Stack
+
+_WRITE_KEY = f"Write KmsKey beside Secret ({OWN_ALIAS}, if the secret has no key of its own)."
 
 SecretOrError = Secret | InvalidValueError
 
@@ -115,6 +118,10 @@ def _read(value: Json, when: Conditions, reader: Reader) -> Fork[SecretOrError] 
         defaults=possible.defaults,
         cautions=cautions + secret.cautions,
         nameless=tuple(_unique(one for form in forms for one in form.nameless)),
+        keyless=tuple(
+            _key_of_replica(one)
+            for one in _unique(one for form in forms for one in form.replicated)
+        ),
     )
     if any(form.opaque for form in forms):
         hidden = (one for one in _hidden(value, stack) if one not in secret.nameless)
@@ -171,7 +178,7 @@ def _any_of(value: Json, selection: Selection, each: Sequence[SecretOrError]) ->
         tuple(dict.fromkeys(caution for one in found for caution in one.service_cautions)),
         any(one.anywhere for one in found),
         tuple(_unique(other for one in found for other in one.nameless)),
-        tuple(dict.fromkeys(name for one in found for name in one.hidden_by)),
+        tuple(dict.fromkeys(caution for one in found for caution in one.keyless)),
         any(one.opaque for one in found),
     )
 
@@ -241,7 +248,7 @@ def _secret_behind(
             behind.elsewhere,
             cautions=doubts,
             nameless=behind.nameless,
-            hidden_by=(found.logical_id,) if behind.opaque else behind.hidden_by,
+            keyless=(_unknown_key(found.logical_id),) if behind.opaque else behind.keyless,
         )
 
     def read(leaf: Leaf) -> Fork[SecretOrError] | SecretOrError:
@@ -256,6 +263,18 @@ def _grown(
     if isinstance(tree, Fork):
         return Fork(tree.condition, _grown(tree.then, grow), _grown(tree.otherwise, grow))
     return grow(tree)
+
+
+def _unknown_key(logical_id: str) -> Caution:
+    """The doubt about the key of a secret that a resource names, of which nothing is known."""
+    message = f"Nothing is known about the secret that {logical_id} names, nor about its key."
+    return Caution("PI906", message, _WRITE_KEY)
+
+
+def _key_of_replica(found: Resource) -> Caution:
+    """The doubt about the key of a secret's replica, which has one of its own in each Region."""
+    message = f"This may be a replica of {found.logical_id}: then the grant of its key is missing."
+    return Caution("PI906", message, _WRITE_KEY)
 
 
 def _unique(resources: Iterable[Resource]) -> Iterable[Resource]:
