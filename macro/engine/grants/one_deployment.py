@@ -5,6 +5,7 @@ Where the Region and the account are known, each ARN is held to them as it is re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Literal, TypeAlias
@@ -15,7 +16,7 @@ from macro.engine.shorthand.containers import Container
 from macro.engine.template.arn import arn_fields
 from macro.engine.template.choices import branches, chosen, leaves
 from macro.engine.template.conditions import Conditions
-from macro.engine.template.document import NO_VALUE, Json, Path, canonical
+from macro.engine.template.document import NO_VALUE, Json, Path, canonical, intrinsic
 from macro.engine.template.intrinsics import is_text, literal, parse_text
 from macro.engine.template.problems import Problem
 from macro.engine.template.records import NamedTuple
@@ -28,6 +29,9 @@ _PSEUDO: dict[Field, str] = {
     "account": "AWS::AccountId",
     "region": "AWS::Region",
 }
+
+# The fields of an ARN up to the account, where none of them is a literal value.
+_OWN_ARN = re.compile(r"arn:\$\{AWS::Partition\}:\w+:(\$\{AWS::Region\})?:\$\{AWS::AccountId\}:")
 
 MOST_CASES = 64
 """How many cases of one partition, account or Region are held against those of another; where there
@@ -90,7 +94,10 @@ def contradictions(used: Iterable[Used], stack: Stack) -> Iterator[Problem]:
     claims: dict[Field, dict[str, dict[Conditions, Claim]]] = {}
     known = stack.context.region, stack.context.account
     unknown = [name for name in _PSEUDO if known[name == "account"] is None]
-    for claim in chain.from_iterable(_claims(one, stack) for one in used):
+    if not unknown:
+        return
+    telling = (one for one in used if not _fits_any(one, stack))
+    for claim in chain.from_iterable(_claims(one, stack) for one in telling):
         if claim.field in unknown:
             by_value = claims.setdefault(claim.field, {})
             by_value.setdefault(claim.value, {}).setdefault(claim.when, claim)
@@ -109,6 +116,21 @@ def _meets_any(claim: Claim, others: list[Claim], stack: Stack) -> bool:
     if len(others) > MOST_CASES:
         return True
     return any(stack.solver.reached(claim.when.both(other.when)) for other in others)
+
+
+def _fits_any(used: Used, stack: Stack) -> bool:
+    """Whether a value is plainly right in any partition, account and Region, as what is written for
+    a name is, and as a reference to a resource is: most are, and need no closer look."""
+    match intrinsic(used.value) or used.value:
+        case ("Fn::Sub", str(text)):
+            return _OWN_ARN.match(text) is not None
+        case ("Ref", str(name)):
+            return name not in stack.values.parameters and name not in used.site.loop_variables
+        case ("Fn::GetAtt", _):
+            return True
+        case str(text):
+            return not text.startswith("arn:") and "{" not in text
+    return False
 
 
 def _claims(used: Used, stack: Stack) -> Iterator[Claim]:
