@@ -24,7 +24,7 @@ from macro.text.rewrite import rewrite
 from macro.text.source import Source, SourceError, parse
 from macro.text.spans import Spans
 
-EXAMPLES = {"default": 300, "thorough": 10_000}
+EXAMPLES = {"default": 300, "ci": 300, "thorough": 10_000}
 TEMPLATES = File(os.environ.get("TEMPLATES", File(__file__).parents[2] / "shared" / "templates"))
 REAL = sorted((TEMPLATES / "real").glob("*"))  # real templates, which are not part of the project
 
