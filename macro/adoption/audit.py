@@ -15,6 +15,7 @@ from macro.adoption.policies import Policies, Statement, declared, read_policies
 from macro.engine.expand import Expansion
 from macro.engine.grants.key_forms import Key
 from macro.engine.grants.kms_keys import read_keys
+from macro.engine.grants.policy_statements import statements
 from macro.engine.grants.roles import Role, read_role
 from macro.engine.grants.secret_forms import Reader
 from macro.engine.grants.secret_values import Secret
@@ -201,10 +202,9 @@ def _may_grant_itself(key: Text, site: Site, stack: Stack) -> bool:
             policy = found.property("KeyPolicy") if found else None
         case _:
             return False
-    statements = get(policy, "Statement")
-    if policy is not None and (intrinsic(policy) or intrinsic(statements)):
+    if intrinsic(policy):
         return True
-    for statement in statements if isinstance(statements, list) else [statements]:
+    for statement in statements(policy):
         if not isinstance(statement, dict) or intrinsic(statement):
             if statement is not None:
                 return True

@@ -227,7 +227,7 @@ def _read_task(containers: list[Called], settings: Settings, macro: Macro, stack
         tuple(dict.fromkeys(problems)),
         tuple(dict.fromkeys(warnings)),
         not all(one.calls for one in private),
-        tuple(used_values(private[0].container, map(_used, found), grants or ())),
+        tuple(used_values(private[0].container, map(_used, found), grants or (), stack)),
     )
 
 

@@ -59,15 +59,18 @@ class Used(NamedTuple):
 
 
 def used_values(
-    container: Container, parameters: Iterable[Used], grants: Iterable[Grant]
+    container: Container, parameters: Iterable[Used], grants: Iterable[Grant], stack: Stack
 ) -> Iterator[Used]:
-    """The values behind the credentials and the grants of containers that share a role.
+    """The values behind the credentials and the grants of containers that share a role; none where
+    the Region and the account are known.
 
     `container` is any of them. A policy is attached to roles of the stack's own account alone, and
     found there are a secret that is named by a part of its ARN, or that has no key of its own.
 
     Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html
     """
+    if not _unknown_fields(stack):
+        return
     yield from parameters
     granted = list(grants)
     site = Site(container.resource)
@@ -92,10 +95,7 @@ def used_values(
 def contradictions(used: Iterable[Used], stack: Stack) -> Iterator[Problem]:
     """The warnings for ARNs that are not right in one deployment, though one may need them all."""
     claims: dict[Field, dict[str, dict[Conditions, Claim]]] = {}
-    known = stack.context.region, stack.context.account
-    unknown = [name for name in _PSEUDO if known[name == "account"] is None]
-    if not unknown:
-        return
+    unknown = _unknown_fields(stack)
     telling = (one for one in used if not _fits_any(one, stack))
     for claim in chain.from_iterable(_claims(one, stack) for one in telling):
         if claim.field in unknown:
@@ -109,6 +109,11 @@ def contradictions(used: Iterable[Used], stack: Stack) -> Iterator[Problem]:
             if meeting:
                 yield _warning(field, meeting.path)
             earlier += found
+
+
+def _unknown_fields(stack: Stack) -> list[Field]:
+    known = stack.context.region, stack.context.account
+    return [name for name in _PSEUDO if known[name == "account"] is None]
 
 
 def _meets_any(claim: Claim, others: list[Claim], stack: Stack) -> bool:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from macro.engine.grants.permissions import Policy
+from macro.engine.grants.policy_statements import statements
 from macro.engine.grants.roles import TemplateRole
 from macro.engine.shorthand.containers import PLACES_BY_TYPE
-from macro.engine.template.document import Json, get, intrinsic
+from macro.engine.template.document import Json, intrinsic
 from macro.engine.template.intrinsics import is_text, parse_text
 from macro.engine.template.problems import Problem
 from macro.engine.template.resources import Resource
@@ -36,8 +37,7 @@ def trust_warnings(policies: Iterable[Policy]) -> Iterator[Problem]:
 
 def may_assume(role: Resource, service: str) -> bool:
     """Whether the trust policy of a role of the template names the service, as far as known."""
-    statements = get(role.property("AssumeRolePolicyDocument"), "Statement")
-    listed = statements if isinstance(statements, list) else [statements]
+    listed = statements(role.property("AssumeRolePolicyDocument"))
     return not listed or any(_may_name(statement, service) for statement in listed)
 
 
